@@ -1,0 +1,186 @@
+"""A contest: the challengers of one rewrite against their incumbent, bout by bout, at most one keep."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+from evolve.acceptance import Acceptance
+from evolve.genome import Genome
+from evolve.memory import Memory
+from evolve.substrate import Case, Conditions, Duel, Outcome, Rewrite, Substrate, content_key
+from evolve.workers import RecordedBench
+
+__all__ = ["Challenger", "Contest", "Ring"]
+
+Standing = Literal["open", "keep", "discard"]
+
+
+@dataclass(frozen=True)
+class Challenger:
+    """One rewrite in a contest: its trial's outcome, its duel so far, where it stands.
+
+    `parents` are the commits of its genetic parents as they were when it was written, its own lineage first.
+    """
+
+    rewrite: Rewrite
+    outcome: Outcome
+    parents: tuple[str, ...] = ()
+    duel: Duel = field(default_factory=Duel)
+    standing: Standing = "open"
+
+    @property
+    def verdict(self) -> str:
+        """As it would be recorded now: a failing status before anything else."""
+        if not self.outcome.ok:
+            return self.outcome.status
+        if self.duel.failed:
+            return self.duel.failed
+        return "undecided" if self.standing == "open" else self.standing
+
+
+@dataclass(frozen=True)
+class Contest:
+    """`alpha` was given when it opened; `bouts` counts those fought, over all generations it was open."""
+
+    lineage: str
+    generation: int
+    incumbent: Genome
+    segment: str
+    alpha: float
+    challengers: tuple[Challenger, ...]
+    bouts: int = 0
+
+    @property
+    def open(self) -> bool:
+        return any(c.standing == "open" for c in self.challengers)
+
+    @property
+    def winner(self) -> Challenger | None:
+        return next((c for c in self.challengers if c.standing == "keep"), None)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "lineage": self.lineage,
+            "generation": self.generation,
+            "incumbent": self.incumbent.digest,
+            "segment": self.segment,
+            "alpha": self.alpha,
+            "bouts": self.bouts,
+            "challengers": [
+                {
+                    "rewrite": c.rewrite.to_json(),
+                    "outcome": c.outcome.to_json(),
+                    "parents": list(c.parents),
+                    "duel": asdict(c.duel),
+                    "standing": c.standing,
+                }
+                for c in self.challengers
+            ],
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any], genomes: Mapping[str, Genome]) -> Contest:
+        challengers = tuple(
+            Challenger(
+                Rewrite.from_json(c["rewrite"], genomes[c["rewrite"]["genome"]]),
+                Outcome.from_json(c["outcome"]),
+                tuple(c["parents"]),
+                Duel(**c["duel"]),
+                c["standing"],
+            )
+            for c in value["challengers"]
+        )
+        return cls(
+            value["lineage"],
+            value["generation"],
+            genomes[value["incumbent"]],
+            value["segment"],
+            value["alpha"],
+            challengers,
+            value["bouts"],
+        )
+
+
+@dataclass(frozen=True)
+class Ring:
+    """Where contests are fought: one generation's conditions and team, and who may decide."""
+
+    substrate: Substrate
+    bench: RecordedBench
+    memory: Memory
+    acceptance: Acceptance
+    conditions: Conditions
+    champions: Mapping[str, Genome]
+    bouts: int
+
+    def case(self, lineage: str, genome: Genome, stream: str, repeat: int = 0) -> Case:
+        team = {name: g for name, g in self.champions.items() if name != lineage}
+        return Case(genome, lineage, self.conditions, stream, repeat, team)
+
+    def fight(self, contest: Contest) -> Contest:
+        """Bouts until a decision, or until this generation's bouts or the evidence are used up."""
+        for _ in range(self.bouts):
+            if not contest.open:
+                break
+            contest = self._bout(contest)
+            if all(c.duel.exhausted for c in contest.challengers if c.standing == "open"):
+                break
+        return contest
+
+    def _bout(self, contest: Contest) -> Contest:
+        # The stream is the incumbent's own: the trials that crowned it are in its parent's stream.
+        stream = f"duel {contest.incumbent.digest[:12]}"
+        base = self.case(contest.lineage, contest.incumbent, stream, contest.bouts)
+        live = [i for i, c in enumerate(contest.challengers) if c.standing == "open"]
+        cases = [
+            self.case(contest.lineage, contest.challengers[i].rewrite.genome, stream, contest.bouts)
+            for i in live
+        ]
+        found = self._compare(base, cases)
+        challengers = list(contest.challengers)
+        for i, bout in zip(live, found, strict=True):
+            challengers[i] = self._judge(challengers[i], challengers[i].duel.fold(bout), contest.alpha)
+        return replace(contest, challengers=_crown_one(challengers), bouts=contest.bouts + 1)
+
+    def _judge(self, challenger: Challenger, duel: Duel, alpha: float) -> Challenger:
+        decision = self.acceptance.decide(duel, alpha)
+        standing: Standing = "open" if decision == "more" else decision
+        return replace(challenger, duel=duel, standing=standing)
+
+    def _compare(self, base: Case, cases: list[Case]) -> list[Any]:
+        key = content_key("bout", *(self.bench.key(c) for c in [base, *cases]))
+        found = self.memory.bouts(key)
+        if found is None:
+            started = time.perf_counter()
+            found = self.substrate.compare(base, cases, self.bench)
+            self.memory.add_bouts(key, base.lineage, found, round(time.perf_counter() - started, 6))
+        return found
+
+    def confirm(self, contest: Contest) -> Contest:
+        """Once more, inside the team of all kept children: a non-positive effect discards."""
+        winner = contest.winner
+        if winner is None:
+            return contest
+        base = self.case(contest.lineage, contest.incumbent, "confirm", contest.generation)
+        case = self.case(contest.lineage, winner.rewrite.genome, "confirm", contest.generation)
+        (bout,) = self._compare(base, [case])
+        if bout.count and bout.total > 0 and not bout.failed:
+            return contest
+        return replace(
+            contest,
+            challengers=tuple(
+                replace(c, standing="discard") if c is winner else c for c in contest.challengers
+            ),
+        )
+
+
+def _crown_one(challengers: list[Challenger]) -> tuple[Challenger, ...]:
+    """The first keep closes the contest; the larger mean wins a tie."""
+    kept = [c for c in challengers if c.standing == "keep"]
+    if not kept:
+        return tuple(challengers)
+    best = max(kept, key=lambda c: c.duel.mean or 0.0)
+    return tuple(c if c is best else replace(c, standing="discard") for c in challengers)

@@ -1,0 +1,311 @@
+"""One generation: measure, ask, rewrite, try, decide, record. Nothing else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from evolve.acceptance import Acceptance, Schedule
+from evolve.contest import Challenger, Contest, Ring
+from evolve.genome import Genome
+from evolve.memory import Memory
+from evolve.mutators import Mutator
+from evolve.population import Population
+from evolve.selection import Selection
+from evolve.substrate import Attempt, Brief, Case, Conditions, Duel, Outcome, Rewrite, Substrate, content_key
+from evolve.workers import RecordedBench
+
+__all__ = ["Parts", "Progress", "Scribe", "State", "close_open", "generation", "segment_of", "stream"]
+
+Progress = Callable[[str, Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the loop is made of. `edits_of_seeds`: the mutator is given the seed, not the champion."""
+
+    substrate: Substrate
+    bench: RecordedBench
+    memory: Memory
+    selection: Selection
+    mutator: Mutator
+    acceptance: Acceptance
+    schedule: Schedule
+    seed: int
+    bouts: int = 20
+    concurrency: int = 8
+    remeasure: int = 1
+    edits_of_seeds: bool = False
+    progress: Progress = lambda kind, what: None
+
+
+@dataclass
+class State:
+    """Everything that one generation hands to the next; the run owns it."""
+
+    population: Population
+    carried: dict[str, Any]
+    generation: int = 0
+    contests: list[Contest] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
+    history: list[tuple[str, dict[str, Outcome]]] = field(default_factory=list)
+    keys: list[dict[str, str]] = field(default_factory=list)  # of the outcomes in history
+    champions: list[dict[str, Genome]] = field(default_factory=list)
+    states: list[dict[str, Any]] = field(default_factory=list)
+    tried: set[str] = field(default_factory=set)
+    quiet: int = 0  # generations since the last keep
+    commits: int = 0  # written so far: an attempt's number, and its place in time
+
+
+class Scribe(Protocol):
+    """Writes commits: numbered from `state.commits`, so that the same story gives the same ids."""
+
+    def attempt(self, state: State, attempt: Attempt, parents: Sequence[str]) -> str: ...
+    def restore(self, state: State, lineage: str, genome: Genome, why: str) -> str: ...
+
+
+def stream(seed: int, generation: int, lineage: str, purpose: str) -> np.random.Generator:
+    """A random stream of its own: nothing is drawn in the order in which work happens to finish."""
+    words = [int(content_key(name)[:8], 16) for name in (lineage, purpose)]
+    return np.random.default_rng(np.random.SeedSequence([seed, generation, *words]))
+
+
+def segment_of(conditions: Conditions) -> str:
+    """Scores are compared within one segment: same evaluator, same hardware class."""
+    return content_key(conditions.get("evaluator"), conditions.get("hardware"))
+
+
+def generation(parts: Parts, state: State, scribe: Scribe) -> dict[str, Outcome]:
+    """Runs one generation and folds it into `state`.
+
+    Returns the champions' outcomes. Whatever is remembered is not run again, so that a generation that was
+    interrupted anywhere ends as if it had not been.
+    """
+    g = state.generation
+    outcomes = _measure(parts, state)
+    _dethrone(state, outcomes, scribe)
+    state.champions.append(state.population.champions())
+    state.states.append(dict(state.carried))
+
+    conditions = parts.substrate.conditions(g, state.carried, "confirm")
+    ring = Ring(
+        parts.substrate,
+        parts.bench,
+        parts.memory,
+        parts.acceptance,
+        conditions,
+        state.population.champions(),
+        parts.bouts,
+    )
+    closed, going_on = _try(parts, state, ring, outcomes)
+    attempts = _record(parts, state, closed, scribe)
+    state.contests = going_on
+    state.tried.update(c.rewrite.genome.digest for contest in going_on for c in contest.challengers)
+    state.carried = parts.substrate.advance(state.carried, outcomes, attempts)
+    parts.mutator.learn(attempts)
+    state.quiet = 0 if any(a.verdict == "keep" for a in attempts) else state.quiet + 1
+    state.generation += 1
+    return outcomes
+
+
+# -- measure -----------------------------------------------------------------------------------
+
+
+def _measure(parts: Parts, state: State) -> dict[str, Outcome]:
+    g = state.generation
+    conditions = parts.substrate.conditions(g, state.carried, "select")
+    repeat = 0 if parts.substrate.deterministic else g // parts.remeasure
+    cases = {
+        name: Case(lineage.champion, name, conditions, "select", repeat, state.population.team(name))
+        for name, lineage in state.population.items()
+    }
+    missing = [case for case in cases.values() if parts.bench.remembered(case) is None]
+    if missing:
+        started = time.perf_counter()
+        found = parts.substrate.measure(missing, parts.bench)
+        share = round((time.perf_counter() - started) / len(missing), 6)
+        for case in missing:
+            outcome = found[case.lineage]
+            parts.bench.remember(case, outcome if outcome.seconds else replace(outcome, seconds=share))
+    state.keys.append({name: parts.bench.key(case) for name, case in cases.items()})
+    outcomes = {name: parts.bench.trials([case])[0] for name, case in cases.items()}
+    state.history.append((segment_of(conditions), outcomes))
+    return outcomes
+
+
+def _dethrone(state: State, outcomes: Mapping[str, Outcome], scribe: Scribe) -> None:
+    """A champion that no longer works under this generation's conditions cannot rule."""
+    for name, outcome in outcomes.items():
+        before = state.population.before(name)
+        if not outcome.ok and before is not None:
+            why = f"restores the champion before: this one ended as {outcome.status} when measured again"
+            commit = scribe.restore(state, name, before, why)
+            state.population.crown(name, before, commit)
+
+
+# -- ask, rewrite, try -------------------------------------------------------------------------
+
+
+def _try(
+    parts: Parts, state: State, ring: Ring, outcomes: Mapping[str, Outcome]
+) -> tuple[list[Contest], list[Contest]]:
+    """Open contests first, then the chosen lineages' rewrites; returns (closed, still open), by lineage."""
+    segment = segment_of(ring.conditions)
+    stale: list[Contest] = []
+    old: list[Contest] = []
+    for contest in state.contests:
+        same = contest.incumbent == state.population[contest.lineage].champion
+        (old if same and contest.segment == segment else stale).append(contest)
+    busy = {c.lineage for c in old}
+    history = [o for s, o in state.history if s == state.history[-1][0]]
+    ranks = {n: r for n, r in parts.substrate.rank(history, state.carried).items() if n not in busy}
+    chosen = parts.selection.choose(ranks, stream(parts.seed, state.generation, "", "selection"))
+    # Levels are drawn in lineage order, before anything runs.
+    levels = {name: parts.schedule.level() for name, _ in chosen}
+    with ThreadPoolExecutor(max(1, min(parts.concurrency, len(old) + len(chosen)))) as pool:
+        jobs: list[Future[Contest | None]] = [pool.submit(_go_on, ring, contest) for contest in old]
+        jobs += [
+            pool.submit(_contest, parts, state, ring, name, donors, levels[name], outcomes[name])
+            for name, donors in chosen
+        ]
+        fought = [done for job in jobs if (done := job.result()) is not None]
+    fought.sort(key=lambda c: c.lineage)
+    fought = _confirm(parts, ring, fought)
+    closed = [c for c in fought if not c.open] + stale
+    return sorted(closed, key=lambda c: (c.generation, c.lineage)), [c for c in fought if c.open]
+
+
+def _go_on(ring: Ring, contest: Contest) -> Contest | None:
+    return ring.fight(contest)
+
+
+def _contest(
+    parts: Parts,
+    state: State,
+    ring: Ring,
+    lineage: str,
+    donors: Sequence[str],
+    level: float,
+    measured: Outcome,
+) -> Contest | None:
+    """Ask for a rewrite, try it, and open the contest; None where the mutator had nothing new."""
+    rewrites = _rewrite(parts, state, ring, lineage, donors, measured)
+    incumbent = state.population[lineage].champion
+    fresh = {r.genome: r for r in rewrites if r.genome != incumbent and r.genome.digest not in state.tried}
+    if not fresh:
+        return None
+    cases = [ring.case(lineage, genome, "trial", state.generation) for genome in fresh]
+    tried = parts.bench.trials(cases)
+    parts.progress("tried", {"lineage": lineage, "outcomes": tried})
+    own = state.population[lineage].reigns[0 if parts.edits_of_seeds else -1][1]
+    challengers = tuple(
+        Challenger(
+            rewrite,
+            outcome,
+            parents=(own, *(state.population[d].tip for d in rewrite.donors)),
+            standing="open" if outcome.ok else "discard",
+        )
+        for rewrite, outcome in zip(fresh.values(), tried, strict=True)
+    )
+    alpha = level / (sum(r.screened for r in fresh.values()) or 1)
+    contest = Contest(lineage, state.generation, incumbent, segment_of(ring.conditions), alpha, challengers)
+    return ring.fight(contest)
+
+
+def _rewrite(
+    parts: Parts, state: State, ring: Ring, lineage: str, donors: Sequence[str], outcome: Outcome
+) -> list[Rewrite]:
+    """The mutator's answer, recorded before it is used."""
+    own = state.population[lineage]
+    parent = own.seed if parts.edits_of_seeds else own.champion
+    given = {name: state.population[name].champion for name in donors}
+    key = content_key(
+        "rewrite", state.generation, lineage, parent.digest, {n: d.digest for n, d in given.items()}
+    )
+    known = parts.memory.rewrite(key)
+    if known is not None:
+        return known
+    brief = Brief(
+        goal=parts.substrate.brief(),
+        metric=parts.substrate.metric,
+        clock=parts.substrate.clock,
+        generation=state.generation,
+        lineage=lineage,
+        parent=parent,
+        donors=given,
+        team={n: g for n, g in ring.champions.items() if n != lineage},
+        outcome=outcome,
+        conditions=ring.conditions,
+        state=dict(state.carried),
+        past=tuple(a for a in state.attempts if a.lineage == lineage),
+        playbook=tuple(a for a in state.attempts if a.lineage != lineage and a.verdict == "keep"),
+        tried=frozenset(state.tried),
+    )
+    started = time.perf_counter()
+    rewrites = parts.mutator.rewrite(brief, stream(parts.seed, state.generation, lineage, "rewrite"))
+    parts.memory.add_rewrites(key, lineage, rewrites, round(time.perf_counter() - started, 6))
+    return rewrites
+
+
+def _confirm(parts: Parts, ring: Ring, contests: list[Contest]) -> list[Contest]:
+    """Children kept together must also work together; where they are alone, their duel has said so."""
+    kept = {c.lineage: c.winner.rewrite.genome for c in contests if c.winner is not None}
+    if not parts.substrate.uses_team or len(kept) < 2:
+        return contests
+    together = replace(ring, champions={**ring.champions, **kept})
+    return [together.confirm(c) for c in contests]
+
+
+def close_open(parts: Parts, state: State, scribe: Scribe) -> None:
+    """At the end of a run: what could not be told from noise by now is undecided."""
+    _record(parts, state, state.contests, scribe)
+    state.contests = []
+
+
+# -- record ------------------------------------------------------------------------------------
+
+
+def _record(parts: Parts, state: State, closed: Sequence[Contest], scribe: Scribe) -> list[Attempt]:
+    """Verdicts, in lineage order; then the crowns."""
+    attempts = []
+    for contest in closed:
+        lineage = state.population[contest.lineage]
+        for challenger in contest.challengers:
+            rewrite = challenger.rewrite
+            attempt = Attempt(
+                lineage=contest.lineage,
+                generation=state.generation,
+                genome=rewrite.genome,
+                parent=lineage.seed if parts.edits_of_seeds else contest.incumbent,
+                rewrite=rewrite,
+                outcome=challenger.outcome,
+                duel=challenger.duel,
+                alpha=contest.alpha,
+                verdict=challenger.verdict,
+                reason=_reason(challenger),
+            )
+            commit = scribe.attempt(state, attempt, challenger.parents)
+            attempts.append(replace(attempt, commit=commit))
+            state.tried.add(rewrite.genome.digest)
+        parts.schedule.close(contest.winner is not None)
+    for attempt in attempts:
+        if attempt.verdict == "keep":
+            state.population.crown(attempt.lineage, attempt.genome, attempt.commit)
+    state.attempts.extend(attempts)
+    parts.progress("recorded", {"attempts": attempts})
+    return attempts
+
+
+def _reason(challenger: Challenger) -> str:
+    if not challenger.outcome.ok:
+        return str(challenger.outcome.evidence.get("reason", challenger.outcome.status))
+    duel: Duel = challenger.duel
+    if duel.mean is None:
+        return "no paired evidence"
+    t = "" if duel.t is None else f", t {duel.t:.2f}"
+    return f"mean paired difference {duel.mean:.3g} over {duel.count}{t}"

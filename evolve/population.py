@@ -1,0 +1,129 @@
+"""Lineages, their champions, and who descends from whom."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from evolve.errors import UsageError
+from evolve.genome import Genome
+
+__all__ = ["Lineage", "Population", "read_seeds"]
+
+_PACKAGE = "pkg://"
+_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """A named line of descent. `tip`: the commit of its champion; `reigns`: (champion, its commit), oldest
+    first, the seed included, so that a champion that breaks can be dethroned for the one before."""
+
+    name: str
+    seed: Genome
+    reigns: tuple[tuple[Genome, str], ...]
+
+    @property
+    def champion(self) -> Genome:
+        return self.reigns[-1][0]
+
+    @property
+    def tip(self) -> str:
+        return self.reigns[-1][1]
+
+
+class Population(Mapping[str, Lineage]):
+    """All lineages by name, in alphabetical order. Only `crown` changes it."""
+
+    def __init__(self, lineages: Mapping[str, Lineage]) -> None:
+        self._lineages = {name: lineages[name] for name in sorted(lineages)}
+
+    def __getitem__(self, name: str) -> Lineage:
+        return self._lineages[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._lineages)
+
+    def __len__(self) -> int:
+        return len(self._lineages)
+
+    def champions(self) -> dict[str, Genome]:
+        return {name: lineage.champion for name, lineage in self.items()}
+
+    def tips(self) -> dict[str, str]:
+        return {name: lineage.tip for name, lineage in self.items()}
+
+    def team(self, name: str) -> dict[str, Genome]:
+        """The other champions."""
+        return {other: lineage.champion for other, lineage in self.items() if other != name}
+
+    def before(self, name: str) -> Genome | None:
+        """The champion that ruled before the present one first did; None where that was the seed itself."""
+        reigns = self._lineages[name].reigns
+        first = next(i for i, (genome, _) in enumerate(reigns) if genome == reigns[-1][0])
+        return reigns[first - 1][0] if first else None
+
+    def crown(self, name: str, champion: Genome, commit: str) -> None:
+        old = self._lineages[name]
+        self._lineages[name] = Lineage(name, old.seed, (*old.reigns, (champion, commit)))
+
+
+def read_seeds(place: str) -> dict[str, Genome]:
+    """Seed genomes out of a folder: a file is a lineage of one file (`agent.EXT`), a folder one of several.
+
+    `place` is a path, or `pkg://populations.finance` for the folder of an installed package. Names that start
+    with `.` or `_`, and code beside the seeds of a package (`*.py`), are passed over.
+    Raises UsageError for a missing or empty folder, a name that cannot be a branch, a file that is no text.
+    """
+    path = _folder(place)
+    if not path.is_dir():
+        raise UsageError(
+            f"population.path={path}: there is no such folder. It must hold one file (or folder) an agent."
+        )
+    seeds: dict[str, Genome] = {}
+    for item in sorted(path.iterdir()):
+        if item.name.startswith((".", "_")) or (place.startswith(_PACKAGE) and item.suffix == ".py"):
+            continue
+        name = (item.stem if item.is_file() else item.name).lower()
+        if not _NAME.fullmatch(name) or name.endswith((".lock", ".")) or ".." in name:
+            raise UsageError(
+                f"{item}: the name {name!r} cannot be a lineage's. Rename it to letters, digits, '-' and '_'."
+            )
+        if name in seeds:
+            raise UsageError(f"{item}: there are two agents named {name!r} in {path}. Rename one of them.")
+        texts = [item] if item.is_file() else sorted(f for f in item.rglob("*") if f.is_file())
+        if not texts:
+            raise UsageError(f"{item}: the folder is empty. An agent needs at least one text file.")
+        seeds[name] = Genome({_inside(item, file): _text(file) for file in texts})
+    if not seeds:
+        raise UsageError(f"population.path={path}: the folder is empty. Put one text file an agent into it.")
+    return seeds
+
+
+def _folder(place: str) -> Path:
+    if not place.startswith(_PACKAGE):
+        return Path(place)
+    try:
+        return Path(str(files(place.removeprefix(_PACKAGE))))
+    except ModuleNotFoundError:
+        raise UsageError(
+            f"population.path={place}: there is no such package. Name a folder instead: population.path=DIR."
+        ) from None
+
+
+def _inside(item: Path, file: Path) -> str:
+    return f"agent{item.suffix}" if item.is_file() else file.relative_to(item).as_posix()
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"{file}: byte {error.start} is not UTF-8. An agent is text; save it as UTF-8."
+        ) from None
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be read ({error.strerror}). Mend its permissions.") from None

@@ -1,0 +1,278 @@
+"""A run: generation after generation until a stop, then the audit and what is said at the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from evolve.acceptance import Acceptance, Contest, Greedy, Lord, Schedule, Significant
+from evolve.baselines import BASELINES
+from evolve.config import (
+    AcceptanceSettings,
+    AuditWhen,
+    Method,
+    Parent,
+    ScheduleName,
+    SelectionSettings,
+    Settings,
+)
+from evolve.errors import UsageError
+from evolve.generation import Parts, Progress, State, close_open, generation
+from evolve.genome import Genome
+from evolve.memory import Journal, Memory, NoLedger
+from evolve.mutators import Mutator
+from evolve.population import Lineage, Population
+from evolve.scribe import Recorder, restore_state
+from evolve.selection import Ranked, Selection
+from evolve.substrate import Case, Findings, Outcome, Record, Substrate
+from evolve.workers import LocalWorkers, RecordedBench
+
+__all__ = ["Result", "Run", "acceptance_of", "schedule_of", "selection_of", "silent"]
+
+
+def silent(kind: str, what: Mapping[str, Any]) -> None:
+    """A progress that nobody watches."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a run ended. `findings` is None where it was interrupted: what was held out is still sealed."""
+
+    reason: str
+    record: Record
+    findings: Findings | None
+    seconds: float
+
+
+class Run:
+    """One run over one journal. Without one it is only thought (a baseline, a control).
+
+    `mutate` makes a fresh mutator: a baseline must not profit from what the run's own has learnt.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        substrate: Substrate,
+        mutate: Callable[[], Mutator],
+        workers: LocalWorkers,
+        seeds: Mapping[str, Genome],
+        *,
+        name: str = "thought",
+        journal: Journal | None = None,
+        progress: Progress = silent,
+        known: Mapping[str, Outcome] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._substrate = substrate
+        self._workers = workers
+        self._progress = progress
+        self._name = name
+        self.memory = Memory(journal or NoLedger())
+        self.memory.outcomes.update(known or {})
+        self._bench = RecordedBench(substrate, workers, self.memory.outcomes, self.memory.add_outcome)
+        self._scribe = Recorder(self.memory, name, settings.mutator.name)
+        self._mutate = mutate
+        self._parts = Parts(
+            substrate=substrate,
+            bench=self._bench,
+            memory=self.memory,
+            selection=selection_of(settings.selection),
+            mutator=mutate(),
+            acceptance=acceptance_of(settings.acceptance),
+            schedule=schedule_of(settings.acceptance),
+            seed=settings.seed,
+            bouts=settings.acceptance.bouts,
+            concurrency=settings.mutator.concurrency,
+            remeasure=settings.run.remeasure,
+            edits_of_seeds=settings.selection.parent is Parent.seed,
+            progress=progress,
+        )
+        self._stopping: str | None = None
+        self._state = restore_state(self.memory, self._parts.schedule, self._parts.mutator) or self._begin(
+            seeds
+        )
+        self._before = self.memory.checkpoints[-1]["seconds"] if self.memory.checkpoints else 0.0
+        self._started = time.monotonic()
+
+    @property
+    def bench(self) -> RecordedBench:
+        return self._bench
+
+    @property
+    def state(self) -> State:
+        return self._state
+
+    @property
+    def finished(self) -> bool:
+        """Whether the end was said: what was held out has been opened, so the run cannot go on."""
+        return self.memory.find("findings", "end") is not None
+
+    def stop(self, reason: str) -> None:
+        """Ask for a stop after this generation's records. Safe from a signal handler."""
+        self._stopping = reason
+
+    def execute(self) -> Result:
+        """To its end. Raises whatever a broken machine raises; what is recorded stays recorded."""
+        if (said := self.memory.find("findings", "end")) is not None:
+            return self._result(
+                "it was finished before", Findings.from_json(said["findings"]), said["audits"]
+            )
+        reason = self._loop()
+        if self._stopping is not None:
+            return self._result(reason, None, [])
+        close_open(self._parts, self._state, self._scribe)
+        audits = self._audit() if self._settings.audit.when is not AuditWhen.never else {}
+        record = self._record(audits)
+        if self._settings.run.baselines:
+            self._progress("thinking", {"baselines": self._settings.run.baselines})
+            record = replace(record, baselines=self._baselines())
+        findings = self._substrate.findings(record)
+        value = {
+            "findings": findings.to_json(),
+            "reason": reason,
+            "audits": [[name, digest, o.to_json()] for (name, digest), o in audits.items()],
+        }
+        self.memory.add("findings", "end", value, f"the end: {reason}")
+        self.memory.journal.flush()
+        return Result(reason, record, findings, self._seconds())
+
+    # -- the loop ------------------------------------------------------------------------------
+
+    def _begin(self, seeds: Mapping[str, Genome]) -> State:
+        state = State(Population({}), {})
+        lineages = {}
+        for name in sorted(seeds):
+            commit = self._scribe.seed(state, name, seeds[name])
+            lineages[name] = Lineage(name, seeds[name], ((seeds[name], commit),))
+        state.population = Population(lineages)
+        state.tried = {genome.digest for genome in seeds.values()}
+        self.memory.journal.flush()
+        self.memory.journal.move_branches(state.population.tips())
+        return state
+
+    def _loop(self) -> str:
+        while (reason := self._reason_to_stop()) is None:
+            started, tried = time.monotonic(), len(self._state.attempts)
+            outcomes = generation(self._parts, self._state, self._scribe)
+            if self._settings.audit.when is AuditWhen.generation:
+                self._audit_now()
+            self._scribe.checkpoint(self._state, self._parts.schedule, self._parts.mutator, self._seconds())
+            self._progress(
+                "generation",
+                {
+                    "generation": self._state.generation,
+                    "left": self._left(),
+                    "outcomes": outcomes,
+                    "attempts": self._state.attempts,
+                    "new": len(self._state.attempts) - tried,
+                    "took": time.monotonic() - started,
+                    "seconds": self._seconds(),
+                },
+            )
+        return reason
+
+    def _reason_to_stop(self) -> str | None:
+        limits, state = self._settings.run, self._state
+        if self._stopping is not None:
+            return self._stopping
+        if (own := self._substrate.stop(state.carried)) is not None:
+            return own
+        if limits.generations is not None and state.generation >= limits.generations:
+            return f"run.generations={limits.generations}"
+        if limits.trials is not None and len(state.attempts) >= limits.trials:
+            return f"run.trials={limits.trials}"
+        if limits.patience is not None and state.quiet >= limits.patience:
+            return f"run.patience={limits.patience}: no keep in {state.quiet} generations"
+        if limits.hours is not None and self._seconds() >= limits.hours * 3600:
+            return f"run.hours={limits.hours:g}"
+        return None
+
+    def _left(self) -> int | None:
+        """Generations left, where that is known."""
+        ends = [self._substrate.horizon(self._state.carried)]
+        if self._settings.run.generations is not None:
+            ends.append(self._settings.run.generations - self._state.generation)
+        known = [end for end in ends if end is not None]
+        return min(known) if known else None
+
+    def _seconds(self) -> float:
+        """Of work on this run, earlier sittings included."""
+        return self._before + time.monotonic() - self._started
+
+    # -- the end -------------------------------------------------------------------------------
+
+    def _audit_cases(self, lineages: Mapping[str, Sequence[Genome]]) -> list[Case]:
+        state = self._state
+        conditions = self._substrate.conditions(state.generation, state.carried, "audit")
+        return [
+            Case(genome, name, conditions, "audit", 0, state.population.team(name))
+            for name, genomes in lineages.items()
+            for genome in genomes
+        ]
+
+    def _audit(self) -> dict[tuple[str, str], Outcome]:
+        """Every champion of the run, on what was held out; recorded, and shown to no mutator."""
+        ever = {
+            name: list(dict.fromkeys(genome for genome, _ in lineage.reigns))
+            for name, lineage in self._state.population.items()
+        }
+        cases = self._audit_cases(ever)
+        outcomes = self._bench.trials(cases)
+        return {(c.lineage, c.genome.digest): o for c, o in zip(cases, outcomes, strict=True)}
+
+    def _audit_now(self) -> None:
+        self._bench.trials(
+            self._audit_cases({n: [line.champion] for n, line in self._state.population.items()})
+        )
+
+    def _baselines(self) -> dict[str, Record]:
+        """The same run by other rules, thought to the same number of generations."""
+        seeds = {name: lineage.seed for name, lineage in self._state.population.items()}
+        records = {}
+        for name in self._settings.run.baselines:
+            settings = BASELINES[name](self._settings, self._state.generation)
+            thought = Run(
+                settings, self._substrate, self._mutate, self._workers, seeds, known=self.memory.outcomes
+            )
+            thought._loop()
+            records[name] = thought._record({})
+        return records
+
+    def _record(self, audits: Mapping[tuple[str, str], Outcome]) -> Record:
+        state = self._state
+        return Record(
+            seeds={name: lineage.seed for name, lineage in state.population.items()},
+            champions=tuple(state.champions),
+            outcomes=tuple(outcomes for _, outcomes in state.history),
+            states=tuple(state.states),
+            attempts=tuple(state.attempts),
+            final=state.population.champions(),
+            state=state.carried,
+            audits=audits,
+        )
+
+    def _result(self, reason: str, findings: Findings | None, audits: Sequence[Any]) -> Result:
+        held = {(name, digest): Outcome.from_json(o) for name, digest, o in audits}
+        return Result(reason, self._record(held), findings, self._seconds())
+
+
+def selection_of(settings: SelectionSettings) -> Selection:
+    if settings.rewrite < 0 or settings.donors < 0:
+        raise UsageError(
+            f"selection.rewrite={settings.rewrite} and selection.donors={settings.donors}: "
+            "neither may be negative."
+        )
+    return Ranked(settings.rewrite, settings.donors, settings.pick.value)
+
+
+def acceptance_of(settings: AcceptanceSettings) -> Acceptance:
+    if settings.method is Method.greedy:
+        return Greedy()
+    return Significant(settings.effect, settings.beta)
+
+
+def schedule_of(settings: AcceptanceSettings) -> Schedule:
+    return Lord(settings.level) if settings.schedule is ScheduleName.fdr else Contest(settings.level)

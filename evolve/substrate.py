@@ -1,0 +1,459 @@
+"""What a domain must say: one mandatory method, `Substrate.trial`; everything else has a default.
+
+A substrate imports from the engine this module, `evolve.genome`, `evolve.errors` and, where it needs a
+model, `evolve.llm`. Its only door to slots, time and remembered outcomes is the `Bench` it is handed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar, Literal, Protocol
+
+import numpy as np
+
+from evolve.genome import Genome
+
+__all__ = [
+    "Attempt",
+    "Bench",
+    "Bout",
+    "Brief",
+    "Case",
+    "Clock",
+    "Conditions",
+    "Control",
+    "Duel",
+    "Findings",
+    "Metric",
+    "Outcome",
+    "Purpose",
+    "Record",
+    "Rewrite",
+    "Status",
+    "Substrate",
+    "Table",
+    "content_key",
+]
+
+Status = Literal["ok", "crash", "timeout", "refused", "invalid"]
+Purpose = Literal["select", "confirm", "audit"]
+Conditions = Mapping[str, Any]
+"""JSON values, and sufficient: everything a score depends on besides genome, team and repeat. The reserved
+names `evaluator` and `hardware` say what measured: where they change, a new segment opens."""
+
+
+def content_key(*parts: Any) -> str:
+    """The sha256 of canonical JSON (32 hex digits): a thing's key is its content, never its order."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What a score means. `honest`: in one sentence, how it could be gamed and what stops that."""
+
+    name: str
+    unit: str
+    better: Literal["lower", "higher"]
+    honest: str
+
+    @property
+    def sign(self) -> int:
+        """+1 where higher is better, else -1."""
+        return 1 if self.better == "higher" else -1
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The temporal contract of a trial: all trials get the same `budget` (in `unit`), then `grace`."""
+
+    budget: float
+    unit: str
+    why: str
+    grace: float = 0.0
+
+    def __str__(self) -> str:
+        return f"{self.budget:g} {self.unit}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one trial gave. A missing score is None, never 0; only an `ok` trial may have one.
+
+    `evidence` is what the mutator may read (JSON): attribution, failing cases, the tail of a log.
+    """
+
+    status: Status
+    score: float | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.score is not None and (self.status != "ok" or not math.isfinite(self.score)):
+            raise ValueError(f"an outcome of status {self.status!r} has the score {self.score!r}")
+
+    @property
+    def ok(self) -> bool:
+        return self.status == "ok"
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Outcome:
+        return cls(**value)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One genome, one repeat, under one set of conditions.
+
+    `stream` keeps measuring, duelling and auditing apart: a trial that chose a lineage is no evidence in
+    its duel. `team` holds the other champions by lineage.
+    """
+
+    genome: Genome
+    lineage: str
+    conditions: Conditions
+    stream: str
+    repeat: int = 0
+    team: Mapping[str, Genome] = field(default_factory=dict)
+
+    def key(self, uses_team: bool) -> str:
+        """Under which the outcome is remembered; lineage and team belong to it only where they matter."""
+        team = [self.lineage, {name: g.digest for name, g in self.team.items()}] if uses_team else None
+        return content_key(self.genome.digest, dict(self.conditions), self.stream, self.repeat, team)
+
+    @cached_property
+    def seed(self) -> int:
+        """The trial's random seed: of its conditions, stream and repeat, so that paired trials share it."""
+        return int(content_key(dict(self.conditions), self.stream, self.repeat)[:8], 16)
+
+
+@dataclass(frozen=True)
+class Bout:
+    """One more piece of paired evidence, as sums over differences (> 0: the challenger is better).
+
+    `last`: no more can be had under these conditions (an empty bout says so too). `failed`: the
+    challenger broke in this bout, with this status.
+    """
+
+    count: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+    last: bool = False
+    failed: Status | None = None
+
+    @classmethod
+    def of(cls, differences: Sequence[float] | np.ndarray, last: bool = False) -> Bout:
+        """From the differences themselves. Raises ValueError when one of them is not finite."""
+        d = np.asarray(differences, dtype=float)
+        if not np.isfinite(d).all():
+            raise ValueError("a paired difference is not finite")
+        return cls(int(d.size), float(d.sum()), float((d * d).sum()), last)
+
+
+@dataclass(frozen=True)
+class Duel:
+    """The sums over bouts, owned by the engine; folded in repeat order."""
+
+    count: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+    looks: int = 0
+    exhausted: bool = False
+    failed: Status | None = None
+
+    def fold(self, bout: Bout) -> Duel:
+        return Duel(
+            self.count + bout.count,
+            self.total + bout.total,
+            self.squares + bout.squares,
+            self.looks + (1 if bout.count else 0),
+            bout.last or not bout.count,
+            bout.failed,
+        )
+
+    @property
+    def mean(self) -> float | None:
+        return self.total / self.count if self.count else None
+
+    @property
+    def variance(self) -> float | None:
+        """Unbiased; None below two differences."""
+        if self.count < 2:
+            return None
+        return max(0.0, (self.squares - self.total * self.total / self.count) / (self.count - 1))
+
+    @property
+    def t(self) -> float | None:
+        """The studentised mean; None where there is no spread to measure it by."""
+        v = self.variance
+        if v is None or v <= 1e-14 * max(self.squares / self.count, 1e-300):
+            return None
+        return self.total / self.count / math.sqrt(v / self.count)
+
+
+@dataclass(frozen=True)
+class Rewrite:
+    """A mutator's answer: a genome and its hypothesis in one line.
+
+    `screened`: from how many candidates it was chosen on the evidence (the contest's alpha is divided by
+    it). `expected`: the predicted effect, in the unit of the evidence. `donors`: lineages it took over
+    from. `kind`: the kind of edit, that the mutator learns over. `cost`: tokens, money.
+    """
+
+    genome: Genome
+    hypothesis: str
+    screened: int = 1
+    expected: float | None = None
+    donors: tuple[str, ...] = ()
+    kind: str = "edit"
+    cost: Mapping[str, float] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the text: the genome is named by its digest."""
+        fields = {name: value for name, value in vars(self).items() if name != "genome"}
+        return {**fields, "genome": self.genome.digest, "donors": list(self.donors), "cost": dict(self.cost)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any], genome: Genome) -> Rewrite:
+        return cls(**{**value, "genome": genome, "donors": tuple(value["donors"])})
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A closed attempt. `verdict`: keep, discard, undecided, or the failing status of its trial."""
+
+    lineage: str
+    generation: int
+    genome: Genome
+    parent: Genome
+    rewrite: Rewrite
+    outcome: Outcome
+    duel: Duel
+    alpha: float
+    verdict: str
+    reason: str = ""
+    commit: str = ""
+
+    @property
+    def effect(self) -> float | None:
+        """Mean paired difference to the parent, > 0 better; None without evidence."""
+        return self.duel.mean
+
+
+@dataclass(frozen=True)
+class Brief:
+    """What a mutator is told. It never holds audit results.
+
+    `past` are this lineage's attempts, `playbook` the kept changes of the others, oldest first; `tried`
+    the digests of every genome of the run so far.
+    """
+
+    goal: str
+    metric: Metric
+    clock: Clock
+    generation: int
+    lineage: str
+    parent: Genome
+    donors: Mapping[str, Genome]
+    team: Mapping[str, Genome]
+    outcome: Outcome
+    conditions: Conditions
+    state: Mapping[str, Any]
+    past: tuple[Attempt, ...] = ()
+    playbook: tuple[Attempt, ...] = ()
+    tried: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Control:
+    """A known answer, run before a run: the ruler itself is tested.
+
+    A genome in the seat `lineage`: `null` must not be kept, `worse` must lose, a `cheat` must be refused or
+    not be kept. Or a short run of `generations` in another `world` (doctor only): in a `null` one nothing
+    may be claimed, in a `planted` one it must be.
+    """
+
+    name: str
+    kind: Literal["null", "worse", "cheat", "planted"]
+    lineage: str = ""
+    genome: Genome | None = None
+    world: Callable[[], Substrate] | None = None
+    generations: int | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A titled table of the findings; cells are numbers or short text."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What is said at the end. `sentence`: in words, whether there is evidence that evolution helped.
+
+    `helped` is the answer of the one test named beforehand (None: the domain has none); `score` the run's
+    headline number; `figures` are finite numbers by name; JSON throughout.
+    """
+
+    sentence: str
+    score: float | None = None
+    helped: bool | None = None
+    figures: Mapping[str, float] = field(default_factory=dict)
+    tables: tuple[Table, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return plain
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Findings:
+        tables = tuple(
+            Table(t["title"], tuple(t["columns"]), tuple(tuple(row) for row in t["rows"]))
+            for t in value["tables"]
+        )
+        return cls(**{**value, "tables": tables, "notes": tuple(value["notes"])})
+
+
+@dataclass(frozen=True)
+class Record:
+    """What happened in a run, or in a baseline of it, one item a closed generation, oldest first.
+
+    `champions[g]` are those that were measured in generation g with the carried `states[g]`; `final` those
+    that stand at the end and `state` what is carried then. `audits`: (lineage, digest) -> outcome on what
+    was held out. `baselines`: the same run by other rules (frozen, greedy, best_of_n), where asked for.
+    """
+
+    seeds: Mapping[str, Genome]
+    champions: tuple[Mapping[str, Genome], ...]
+    outcomes: tuple[Mapping[str, Outcome], ...]
+    states: tuple[Mapping[str, Any], ...]
+    attempts: tuple[Attempt, ...]
+    final: Mapping[str, Genome]
+    state: Mapping[str, Any]
+    audits: Mapping[tuple[str, str], Outcome] = field(default_factory=dict)
+    baselines: Mapping[str, Record] = field(default_factory=dict)
+
+    @property
+    def screened(self) -> int:
+        """Every candidate that evidence chose from: the true number of trials."""
+        return sum(a.rewrite.screened for a in self.attempts)
+
+
+class Bench(Protocol):
+    """A substrate's only door to slots, time and remembered outcomes."""
+
+    def trials(self, cases: Sequence[Case]) -> list[Outcome]:
+        """The outcome of each case, in order: parallel, remembered, each computed once."""
+
+    def lease(self) -> AbstractContextManager[str]:
+        """One slot, by name. A trial holds one already; `measure` and `compare` hold none until they ask."""
+
+    def exclusive(self) -> AbstractContextManager[None]:
+        """The machine to itself: no other slot is busy, for time as fitness."""
+
+
+class Substrate(ABC):
+    """A domain. Failure policy: a bad genome gets a failing Outcome; only a broken machine raises."""
+
+    schema: ClassVar[type[Any]]
+    """The frozen dataclass of the domain's settings (the node `substrate` of a configuration), with a
+    default for every field. A substrate is made as `cls(settings)`."""
+    metric: Metric
+    clock: Clock
+    deterministic: bool = False
+    """Equal case, equal outcome?"""
+    uses_team: bool = False
+    """Does an outcome depend on the other champions?"""
+
+    @abstractmethod
+    def trial(self, case: Case, bench: Bench) -> Outcome:
+        """One genome, one repeat, one clock, one leased slot."""
+
+    def admit(self, seeds: Mapping[str, Genome]) -> None:
+        """Raise UsageError for a population that this domain cannot run, before anything is spent."""
+        return None
+
+    def conditions(self, generation: int, state: Mapping[str, Any], purpose: Purpose) -> Conditions:
+        """`select`: champions are measured; `confirm`: contests are decided; `audit`: what is held out."""
+        return {"purpose": "audit"} if purpose == "audit" else {}
+
+    def measure(self, cases: Sequence[Case], bench: Bench) -> dict[str, Outcome]:
+        """All champions, by lineage; here each by its own trial."""
+        return {case.lineage: o for case, o in zip(cases, bench.trials(cases), strict=True)}
+
+    def compare(self, incumbent: Case, challengers: Sequence[Case], bench: Bench) -> list[Bout]:
+        """ONE bout, all challengers in it; here one trial each, at this repeat."""
+        base, *others = bench.trials([incumbent, *challengers])
+        return [self._difference(base, other) for other in others]
+
+    def _difference(self, base: Outcome, other: Outcome) -> Bout:
+        if not other.ok:
+            return Bout(last=True, failed=other.status)
+        if base.score is None or other.score is None:
+            return Bout(last=True)
+        return Bout.of([self.metric.sign * (other.score - base.score)], last=self.deterministic)
+
+    def rank(self, history: Sequence[Mapping[str, Outcome]], state: Mapping[str, Any]) -> dict[str, float]:
+        """Lineage -> rank, higher is better; here the last score. A missing score ranks below all."""
+        return {
+            lineage: -math.inf if o.score is None else self.metric.sign * o.score
+            for lineage, o in history[-1].items()
+        }
+
+    def advance(
+        self, state: Mapping[str, Any], outcomes: Mapping[str, Outcome], attempts: Sequence[Attempt]
+    ) -> dict[str, Any]:
+        """What the domain carries on after a generation, as JSON."""
+        return dict(state)
+
+    def stop(self, state: Mapping[str, Any]) -> str | None:
+        """The domain's own end ("no data left"), or None."""
+        return None
+
+    def horizon(self, state: Mapping[str, Any]) -> int | None:
+        """How many generations are left before `stop`, where the domain knows; for progress only."""
+        return None
+
+    def controls(self) -> Iterable[Control]:
+        """Null, known worse, known cheats."""
+        return ()
+
+    def brief(self) -> str:
+        """What the mutator is told about the domain."""
+        return f"Improve the {self.metric.name} ({self.metric.unit}, {self.metric.better} is better)."
+
+    def propose(self, brief: Brief, rng: np.random.Generator) -> Sequence[Rewrite]:
+        """Edits that the domain itself can offer offline from the brief's evidence, most promising first.
+
+        `expected` is comparable within the list; `screened` counts every candidate looked at for it.
+        """
+        return ()
+
+    def findings(self, record: Record) -> Findings:
+        """What is said at the end; here the best champion's last score."""
+        last = record.outcomes[-1] if record.outcomes else {}
+        scores = [o.score for o in last.values() if o.score is not None]
+        best = None if not scores else max(scores, key=lambda s: self.metric.sign * s)
+        kept = sum(a.verdict == "keep" for a in record.attempts)
+        words = f"{kept} of {len(record.attempts)} attempts were kept"
+        return Findings(
+            f"{words}; the best champion's {self.metric.name} is {best:.6g} {self.metric.unit}."
+            if best is not None
+            else f"{words}; no champion has a score.",
+            score=best,
+        )

@@ -1,0 +1,257 @@
+"""The loop: a run is a pure function of its recorded rewrites and outcomes, wherever it was cut."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pytest
+from evolve.ledger import Attempt as Commit
+from evolve.ledger import Entry
+from toy import SEEDS, Toy, ToySettings, guess
+
+from evolve.config import (
+    AcceptanceSettings,
+    AuditSettings,
+    AuditWhen,
+    Method,
+    Parent,
+    RunSettings,
+    ScheduleName,
+    SelectionSettings,
+    Settings,
+)
+from evolve.genome import Genome
+from evolve.mutators import Embedded
+from evolve.run import Result, Run
+from evolve.substrate import Bench, Bout, Brief, Case, Outcome, Rewrite, content_key
+from evolve.testing import Scripted
+from evolve.workers import LocalWorkers
+
+
+@dataclass
+class Tape:
+    """A journal in memory. It refuses to record a thing twice."""
+
+    entries: list[Entry] = field(default_factory=list)
+    branches: dict[str, str] = field(default_factory=dict)
+
+    def append(self, entry: Entry, *, summary: str, seconds: float = 0.0) -> None:
+        assert summary
+        known = {(e.kind, e.key) for e in self.entries if e.kind != "checkpoint"}
+        assert (entry.kind, entry.key) not in known, f"recorded twice: {entry.kind} {summary}"
+        self.entries.append(entry)
+
+    def attempt(self, attempt: Commit) -> str:
+        return content_key(attempt.number, attempt.parents, attempt.hypothesis, dict(attempt.genome))
+
+    def move_branches(self, tips: Mapping[str, str], *, rebuild: bool = False) -> None:
+        self.branches = dict(tips)
+
+    def flush(self) -> None:
+        return None
+
+
+SETTINGS = Settings(
+    domain="toy",
+    seed=5,
+    run=RunSettings(generations=6, baselines=[]),
+    selection=SelectionSettings(rewrite=2, donors=2),
+    acceptance=AcceptanceSettings(method=Method.significant, effect=1.0, bouts=4),
+)
+
+
+def play(
+    tape: Tape | None = None,
+    settings: Settings = SETTINGS,
+    toy: Toy | None = None,
+    seeds: Mapping[str, Genome] = SEEDS,
+) -> tuple[Result, Tape]:
+    tape = tape or Tape()
+    toy = toy or Toy(ToySettings(noise=0.3))
+    workers = LocalWorkers(2)
+    try:
+        return Run(settings, toy, lambda: Embedded(toy), workers, seeds, journal=tape).execute(), tape
+    finally:
+        workers.close()
+
+
+def story(result: Result) -> object:
+    return (
+        {name: genome.digest for name, genome in result.record.final.items()},
+        [(a.lineage, a.genome.digest, a.verdict, a.duel, a.alpha, a.commit) for a in result.record.attempts],
+        [{n: o.score for n, o in outcomes.items()} for outcomes in result.record.outcomes],
+        result.findings,
+    )
+
+
+def test_equal_seeds_give_equal_stories_and_other_seeds_do_not() -> None:
+    one, two = play()[0], play()[0]
+    assert story(one) == story(two)
+    assert story(play(settings=replace(SETTINGS, seed=6))[0]) != story(one)
+
+
+@pytest.mark.parametrize("schedule", list(ScheduleName))
+def test_killed_at_every_entry_it_ends_the_same(schedule: ScheduleName) -> None:
+    settings = replace(SETTINGS, acceptance=replace(SETTINGS.acceptance, schedule=schedule))
+    whole, tape = play(settings=settings)
+    assert any(a.verdict == "keep" for a in whole.record.attempts)
+    assert any(e.kind == "checkpoint" and e.value["contests"] for e in tape.entries), "no contest stayed open"
+    for cut in range(len(tape.entries)):
+        again, longer = play(Tape(list(tape.entries[:cut])), settings)
+        assert story(again) == story(whole), f"cut before entry {cut}: {tape.entries[cut].kind}"
+        assert longer.branches in (tape.branches, {})
+        assert len(longer.entries) == len(tape.entries)
+
+
+def test_what_is_recorded_is_never_run_again() -> None:
+    class Counting(Toy):
+        calls = 0
+
+        def trial(self, case: Case, bench: Bench) -> Outcome:
+            Counting.calls += 1
+            return super().trial(case, bench)
+
+    _, tape = play(toy=Counting(ToySettings(noise=0.3)))
+    first, Counting.calls = Counting.calls, 0
+    play(Tape(list(tape.entries)), toy=Counting(ToySettings(noise=0.3)))
+    assert first > 0
+    assert Counting.calls == 0
+
+
+def test_two_challengers_are_one_contest_with_at_most_one_keep() -> None:
+    def both(brief: Brief) -> list[Rewrite]:
+        number = float(brief.parent["agent.txt"])
+        return [Rewrite(guess(number + 1), "nearer"), Rewrite(guess(number + 2), "nearer still")]
+
+    toy, workers, tape = Toy(), LocalWorkers(2), Tape()
+    settings = replace(
+        SETTINGS, acceptance=AcceptanceSettings(method=Method.greedy), run=RunSettings(generations=1)
+    )
+    result = Run(settings, toy, lambda: Scripted(both), workers, {"a": guess(0.0)}, journal=tape).execute()
+    workers.close()
+    assert [a.verdict for a in result.record.attempts] == ["discard", "keep"]
+    assert [e.kind for e in tape.entries].count("bout") == 1
+    assert {a.alpha for a in result.record.attempts} == {0.05 / 2}
+
+
+def test_a_failing_rewrite_is_recorded_with_its_reason() -> None:
+    broken = Genome({"agent.txt": "a word"})
+    toy, workers = Toy(), LocalWorkers(1)
+    mutate = Scripted(lambda brief: [Rewrite(broken, "says a word")])
+    result = Run(SETTINGS, toy, lambda: mutate, workers, {"a": guess(0.0)}).execute()
+    workers.close()
+    (attempt,) = result.record.attempts  # the second time it is known, and not paid for
+    assert (attempt.verdict, attempt.outcome.score) == ("refused", None)
+    assert attempt.reason == "the genome is not a number"
+    assert mutate.briefs[1].past == (attempt,)
+
+
+def test_a_champion_that_breaks_is_dethroned() -> None:
+    class Fickle(Toy):
+        """Refuses numbers above 2 from generation 3 on."""
+
+        def conditions(self, generation: int, state: Mapping[str, object], purpose: str) -> dict[str, object]:
+            return {"strict": generation >= 3, "purpose": purpose}
+
+        def trial(self, case: Case, bench: Bench) -> Outcome:
+            if case.conditions["strict"] and float(case.genome["agent.txt"]) > 2:
+                return Outcome("invalid", evidence={"reason": "above 2"})
+            return super().trial(case, bench)
+
+    settings = replace(
+        SETTINGS, acceptance=AcceptanceSettings(method=Method.greedy), run=RunSettings(generations=5)
+    )
+    result, tape = play(settings=settings, toy=Fickle(), seeds={"a": guess(1.75)})
+    ruled = [float(champions["a"]["agent.txt"]) for champions in result.record.champions]
+    assert max(ruled[:3]) > 2
+    assert all(number <= 2 for number in ruled[4:])
+    assert result.record.outcomes[3]["a"].status == "invalid"
+    assert set(tape.branches) == {"a"}
+
+
+def test_kept_children_must_work_together() -> None:
+    class Jealous(Toy):
+        """A better number is worth nothing beside another better number."""
+
+        uses_team = True
+
+        def compare(self, incumbent: Case, challengers: Sequence[Case], bench: Bench) -> list[Bout]:
+            others = sum(float(g["agent.txt"]) > 0 for g in incumbent.team.values())
+            return [Bout.of([-1.0, -1.1] if others else [1.0, 1.1, 1.2], last=True) for _ in challengers]
+
+    toy, workers = Jealous(), LocalWorkers(2)
+    mutate = Scripted(lambda brief: [Rewrite(guess(1.0 + len(brief.past)), "jumps")])
+    settings = replace(SETTINGS, run=RunSettings(generations=1))
+    seeds = {"a": guess(0.0), "b": guess(0.0)}
+    result = Run(settings, toy, lambda: mutate, workers, seeds).execute()
+    workers.close()
+    assert [a.verdict for a in result.record.attempts] == ["discard", "discard"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        (RunSettings(generations=2, baselines=[]), "run.generations=2"),
+        (RunSettings(trials=3, baselines=[]), "run.trials=3"),
+        (RunSettings(hours=0.0, baselines=[]), "run.hours=0"),
+        (RunSettings(patience=2, baselines=[]), "run.patience=2: no keep in 2 generations"),
+    ],
+)
+def test_it_stops_where_it_is_told(limits: RunSettings, said: str) -> None:
+    result, _ = play(
+        settings=replace(SETTINGS, run=limits), toy=Toy(), seeds={"a": guess(3.0), "b": guess(3.0)}
+    )
+    assert result.reason == said
+
+
+def test_an_interrupted_run_keeps_its_audit_sealed_and_goes_on() -> None:
+    whole, _ = play()
+    tape, toy, workers = Tape(), Toy(ToySettings(noise=0.3)), LocalWorkers(2)
+    run = Run(
+        SETTINGS,
+        toy,
+        lambda: Embedded(toy),
+        workers,
+        SEEDS,
+        journal=tape,
+        progress=lambda kind, what: run.stop("interrupted") if kind == "generation" else None,
+    )
+    result = run.execute()
+    workers.close()
+    assert (result.reason, result.findings) == ("interrupted", None)
+    assert not [e for e in tape.entries if e.value.get("stream") == "audit"]
+    assert story(play(tape)[0]) == story(whole)
+
+
+def test_audit_results_reach_no_brief() -> None:
+    toy, workers = Toy(ToySettings(noise=0.3)), LocalWorkers(2)
+    scripted = Scripted(lambda brief: toy.propose(brief, np.random.default_rng(0))[:1])
+    settings = replace(SETTINGS, audit=AuditSettings(AuditWhen.generation))
+    tape = Tape()
+    Run(settings, toy, lambda: scripted, workers, SEEDS, journal=tape).execute()
+    workers.close()
+    audited = {
+        e.value["outcome"]["score"]
+        for e in tape.entries
+        if e.kind == "outcome" and e.value["stream"] == "audit"
+    }
+    assert len(audited) > len(SEEDS)
+    for brief in scripted.briefs:
+        seen = {brief.outcome.score, *(a.outcome.score for a in brief.past + brief.playbook)}
+        assert not seen & audited
+
+
+def test_baselines_are_thought_at_the_same_length() -> None:
+    settings = replace(SETTINGS, run=RunSettings(generations=6, baselines=["frozen", "best_of_n", "greedy"]))
+    result, tape = play(settings=settings)
+    assert set(result.record.baselines) == {"frozen", "best_of_n", "greedy"}
+    for record in result.record.baselines.values():
+        assert len(record.champions) == len(result.record.champions)
+    assert result.record.baselines["frozen"].final == SEEDS
+    for attempt in result.record.baselines["best_of_n"].attempts:
+        assert attempt.parent == SEEDS[attempt.lineage]
+    assert SETTINGS.selection.parent is Parent.champion
+    assert story(result)[:3] == story(play()[0])[:3], "a baseline has left a trace in the run"  # type: ignore[index]
+    assert len(tape.entries) == len(play()[1].entries)
