@@ -176,7 +176,7 @@ class Memory:
         elif entry.kind == "verdict":
             self.verdicts[entry.key] = self._attempt(value)
         elif entry.kind == "checkpoint":
-            self.checkpoints.append(value)
+            self.checkpoints.append(dict(value))
         else:
             if entry.genome is not None:
                 genome = Genome(entry.genome)

@@ -1,28 +1,27 @@
-"""TEMPORARY stand-in by the lead; the ledger's author overwrites this file."""
+"""Git is the only ledger: a journal a run, a commit an attempt, a branch a lineage.
 
-from __future__ import annotations
+objects.py      git objects by hashlib: ids and bytes, nothing written
+packs.py        pack files, written whole and durably
+repository.py   the bare repository: made, opened, locked, read in batches, its refs moved
+entries.py      what a ledger holds
+writer.py       one run's writer; moving its journal's ref is the commit point
+reader.py       reading back, without a lock
+"""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from evolve.ledger.entries import Attempt, Entry, Record
+from evolve.ledger.reader import attempts, compact, genome_of, journal, runs
+from evolve.ledger.repository import LedgerError
+from evolve.ledger.writer import Ledger
 
-
-@dataclass(frozen=True)
-class Entry:
-    kind: str
-    key: str
-    value: Mapping[str, Any]
-    genome: Mapping[str, str] | None = None
-    attempt: str | None = None
-
-
-@dataclass(frozen=True)
-class Attempt:
-    run: str
-    lineage: str
-    generation: int
-    number: int
-    genome: Mapping[str, str]
-    parents: tuple[str, ...]
-    hypothesis: str
-    trailers: Mapping[str, str]
+__all__ = [
+    "Attempt",
+    "Entry",
+    "Ledger",
+    "LedgerError",
+    "Record",
+    "attempts",
+    "compact",
+    "genome_of",
+    "journal",
+    "runs",
+]

@@ -1,14 +1,24 @@
-"""TEMPORARY stand-in by the lead so that others can import; the ledger's author overwrites this file."""
+"""Git objects by hashlib: ids and bytes of blobs, trees and commits. Nothing is written here."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from evolve.errors import UsageError
+
+__all__ = ["Object", "blob", "commit", "trees"]
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
 class Object:
+    """A git object. `id` is its sha1 in hex; `data` its content without the header."""
+
     id: str
     kind: str
     data: bytes
@@ -23,14 +33,68 @@ def blob(data: bytes) -> Object:
 
 
 def trees(files: Mapping[str, str]) -> tuple[str, list[Object]]:
-    objects: list[Object] = []
-    entries = {}
+    """The root tree's id of text files by path, and every object it is made of (the root last).
+
+    Raises UsageError for a path that git or a file system could misread.
+    """
+    nested: dict[str, Any] = {}
     for path, text in files.items():
-        one = blob(text.encode())
-        objects.append(one)
-        entries[path] = one.id
-    data = b"".join(
-        b"100644 " + p.encode() + b"\0" + bytes.fromhex(i) for p, i in sorted(entries.items())
-    )
-    root = _object("tree", data)
-    return root.id, [*objects, root]
+        *folders, name = _parts(path)
+        place = nested
+        for folder in folders:
+            inner = place.setdefault(folder, {})
+            if not isinstance(inner, dict):
+                raise UsageError(f"{path!r}: {folder!r} is a file and a folder at once. Rename one of them.")
+            place = inner
+        if name in place:
+            raise UsageError(f"{path!r}: {name!r} is a file and a folder at once. Rename one of them.")
+        place[name] = text
+    objects: list[Object] = []
+    return _tree(nested, objects), objects
+
+
+def _tree(nested: Mapping[str, Any], objects: list[Object]) -> str:
+    rows = []
+    for name, inner in nested.items():
+        if isinstance(inner, str):
+            try:
+                child = blob(inner.encode())
+            except UnicodeEncodeError:
+                raise UsageError(
+                    f"{name!r}: the text holds a lone surrogate; it must be valid Unicode."
+                ) from None
+            objects.append(child)
+            # Git sorts a folder as if its name ended in a slash.
+            rows.append((name.encode(), b"100644", child.id))
+        else:
+            rows.append((name.encode() + b"/", b"40000", _tree(inner, objects)))
+    rows.sort(key=lambda row: row[0])
+    data = b"".join(mode + b" " + name.rstrip(b"/") + b"\0" + bytes.fromhex(i) for name, mode, i in rows)
+    tree = _object("tree", data)
+    objects.append(tree)
+    return tree.id
+
+
+def _parts(path: str) -> list[str]:
+    parts = path.split("/")
+    bad = any(part in ("", ".", "..") or part.lower() == ".git" for part in parts)
+    if bad or _CONTROL.search(path) or "\\" in path:
+        raise UsageError(
+            f"{path!r} cannot be a file of a genome. Use a relative path without '..', '.git' and control "
+            "characters."
+        )
+    return parts
+
+
+def commit(tree: str, parents: Sequence[str], message: str, time: int) -> Object:
+    """A commit by the engine at `time` (seconds since 1970): equal content gives an equal id."""
+    who = f"evolve <evolve@localhost> {time} +0000"
+    lines = [
+        f"tree {tree}",
+        *(f"parent {p}" for p in parents),
+        f"author {who}",
+        f"committer {who}",
+        "",
+        message,
+    ]
+    return _object("commit", "\n".join(lines).encode("utf-8", "replace"))

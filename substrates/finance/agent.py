@@ -15,7 +15,7 @@ from pathlib import Path
 
 from evolve.errors import UsageError
 from substrates.finance.directives import Directive, parse, read, render
-from substrates.finance.directives.parse import section_lines
+from substrates.finance.directives.parse import opens_section, section_lines
 from substrates.finance.directives.tree import (
     CapStocks,
     Keep,
@@ -121,7 +121,9 @@ def _front_problems(layer: str, role: str) -> list[str]:
         return [f"it {given}; write a line 'Layer: {'|'.join(LAYERS)}' under the title"]
     if role not in LAYERS[layer]:
         given = f"says 'Role: {role}'" if role else "has no Role"
-        return [f"it {given}; in the {layer} layer write a line 'Role: {'|'.join(LAYERS[layer])}' under the title"]
+        return [
+            f"it {given}; in the {layer} layer write a line 'Role: {'|'.join(LAYERS[layer])}' under the title"
+        ]
     return []
 
 
@@ -164,12 +166,14 @@ def with_directives(text: str, directives: Sequence[Directive]) -> str:
     return "\n".join(out for index, line in enumerate(lines) for out in edits.get(index, [line]))
 
 
-def _insert_first(lines: list[str], edits: dict[int, list[str]], bullets: list[str], first: int | None) -> None:
-    """Put bullets before the first directive, or open the section: in place where it is empty, else at the end."""
+def _insert_first(
+    lines: list[str], edits: dict[int, list[str]], bullets: list[str], first: int | None
+) -> None:
+    """Put bullets before the first directive; without one, into an empty section or a new one at the end."""
     if first is not None:
         edits[first] = [*bullets, *edits.get(first, [lines[first]])]
         return
-    heading = next((i for i, line in enumerate(lines) if line.strip().lower() == "## directives"), None)
+    heading = next((i for i, line in enumerate(lines) if opens_section(line, "directives")), None)
     if heading is not None:
         edits[heading] = [lines[heading], "", *bullets]
     else:
@@ -177,13 +181,17 @@ def _insert_first(lines: list[str], edits: dict[int, list[str]], bullets: list[s
 
 
 def load_population(path: Path | str) -> dict[str, str]:
-    """The agents of a folder: file name without `.md` -> text, in the order of names. UsageError if unusable."""
+    """The agents of a folder: file name without `.md` -> text, sorted by name. UsageError if unusable."""
     folder = Path(path)
     if not folder.is_dir():
-        raise UsageError(f"population.path={folder} is not a folder; give a folder of agents, one .md file each")
+        raise UsageError(
+            f"population.path={folder} is not a folder; give a folder of agents, one .md file each"
+        )
     files = sorted(file for file in folder.glob("*.md") if file.name.lower() != "readme.md")
     if not files:
-        raise UsageError(f"population.path={folder} holds no .md file; write one agent a file (docs/agents.md)")
+        raise UsageError(
+            f"population.path={folder} holds no .md file; write one agent a file (docs/agents.md)"
+        )
     population: dict[str, str] = {}
     holders: dict[str, str] = {}
     for file in files:
@@ -193,7 +201,8 @@ def load_population(path: Path | str) -> dict[str, str]:
             raise UsageError(f"{file}: {agent.refusal} (docs/agents.md shows how)")
         if agent.role in SINGLE_ROLES and agent.role in holders:
             raise UsageError(
-                f"{file}: {holders[agent.role]} already has the role {agent.role}; a team has at most one, remove one"
+                f"{file}: {holders[agent.role]} already has the role {agent.role}; "
+                "a team has at most one, so remove one of the two"
             )
         holders[agent.role] = file.name
         population[file.stem] = text
@@ -206,4 +215,6 @@ def _text_of(file: Path) -> str:
     except UnicodeDecodeError as error:
         raise UsageError(f"{file} is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
     except OSError as error:
-        raise UsageError(f"{file} cannot be read ({error.strerror}); check its kind and permissions") from error
+        raise UsageError(
+            f"{file} cannot be read ({error.strerror}); check its kind and permissions"
+        ) from error

@@ -9,112 +9,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from substrates.finance.portfolio import (
-    ONE_WAY_COST,
-    Days,
-    Floats,
-    Result,
-    follow,
-    growth_of,
-    trading_days,
+from substrates.finance.ground import (
+    AT_ONCE,
+    Darwin,
+    Ground,
+    Member,
+    TeamConfig,
+    exposure_of,
+    own_book,
+    timing,
+    weights_of,
 )
-from substrates.finance.signals.position import AllocationRule, ExecutionRule, Position
+from substrates.finance.portfolio import Floats, Result, follow, trading_days
+from substrates.finance.signals.position import AllocationRule, ExecutionRule
 
 __all__ = ["Book", "Darwin", "Ground", "Member", "Team", "TeamConfig", "own_book", "paired", "timing"]
 
-_AT_ONCE = ExecutionRule()
-"""Trade whatever day is allowed, all the way."""
+Mix = tuple[Floats, Floats]
+"""Mean exposure [T] and mean weights [T, N] of a team, before its decision layer."""
 
 _ROUNDING = 1e-12
 """A daily return below this is rounding: an exposure that never moves must not seem to have skill."""
-
-
-@dataclass(frozen=True)
-class Darwin:
-    """ATLAS's numbers: each day the top quartile of a layer x 1.05, the bottom one x 0.95, within 0.3-2.5."""
-
-    start: float = 1.0
-    up: float = 1.05
-    down: float = 0.95
-    low: float = 0.3
-    high: float = 2.5
-    quantile: float = 0.25
-
-
-@dataclass(frozen=True)
-class TeamConfig:
-    """`cost`: a share of the traded value. `max_exposure`: 1 is fully invested, no borrowing."""
-
-    cost: float = ONE_WAY_COST
-    max_exposure: float = 1.0
-    darwin: Darwin = field(default_factory=Darwin)
-
-
-@dataclass(frozen=True, eq=False)
-class Member:
-    """An agent in its seat."""
-
-    name: str
-    layer: str
-    position: Position
-
-    @property
-    def role(self) -> str:
-        return self.position.role
-
-    @property
-    def picks(self) -> bool:
-        return self.position.weights is not None
-
-
-@dataclass(frozen=True, eq=False)
-class Ground:
-    """What every book stands on: `returns` [T, N], the `market` return [T], `dates` [T], and the rules.
-
-    `listed` [T, N]: which stocks have a price (default: all).
-    """
-
-    returns: Floats
-    market: Floats
-    dates: npt.NDArray[np.datetime64]
-    config: TeamConfig = field(default_factory=TeamConfig)
-    listed: Days | None = None
-
-    @cached_property
-    def growth(self) -> Floats:
-        return growth_of(self.returns)
-
-    @cached_property
-    def months(self) -> Days:
-        return trading_days("month", self.dates)
-
-    @cached_property
-    def equal(self) -> Floats:
-        """Equal weight of the stocks that have a price [T, N]."""
-        listed = np.ones(self.returns.shape) if self.listed is None else self.listed.astype(float)
-        equal: Floats = listed / np.maximum(listed.sum(axis=1, keepdims=True), 1.0)
-        return equal
-
-    @cached_property
-    def benchmark(self) -> Result:
-        """Equal weight of the same universe, rebalanced monthly, net of the same costs."""
-        return follow(self.equal, _AT_ONCE, self.growth, self.months, self.config.cost)[0]
-
-    def until(self, stop: int) -> Ground:
-        """Only what is known by the close of day stop - 1."""
-        return replace(
-            self,
-            returns=self.returns[:stop],
-            market=self.market[:stop],
-            dates=self.dates[:stop],
-            listed=None if self.listed is None else self.listed[:stop],
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,25 +45,6 @@ class Book:
     target: Floats
     result: Result
     holdings: Floats
-
-
-def timing(exposure: Floats, ground: Ground, mean: Floats) -> Floats:
-    """Timing skill [T], daily: (e of the day before - its mean) x the market, net of trading |change of e|.
-
-    Never raw returns: who is always invested has no skill by it. `mean` [T] or one number. Row 0 is 0.
-    """
-    series = np.zeros(len(exposure))
-    series[1:] = (exposure - mean)[:-1] * ground.market[1:]
-    series[1:] -= ground.config.cost * np.abs(np.diff(exposure))
-    return series
-
-
-def own_book(member: Member, ground: Ground) -> Result:
-    """A stock picker's own book: traded when its weights change, and at the first day of each month."""
-    weights = _weights(member)
-    days = ground.months.copy()
-    days[1:] |= (weights[1:] != weights[:-1]).any(axis=1)
-    return follow(weights, _AT_ONCE, ground.growth, days, ground.config.cost)[0]
 
 
 class Team:
@@ -156,6 +58,7 @@ class Team:
         self.ground = ground
         self._books = dict(books or {})
         self._seats = {member.name: seat for seat, member in enumerate(self.members)}
+        self._mixes: dict[tuple[str, str | None], Mix] = {}
 
     @cached_property
     def own(self) -> Floats:
@@ -163,17 +66,14 @@ class Team:
 
         Of the decision layer: what the book with all voices equal loses without the member.
         """
-        equal = np.ones((len(self.ground.market), len(self.members)))
-        series = np.empty_like(equal)
-        whole: Floats | None = None
+        series = np.empty((len(self.ground.market), len(self.members)))
         for seat, member in enumerate(self.members):
             if member.layer == "decision":
-                whole = self.book(equal).result.net if whole is None else whole
-                series[:, seat] = whole - self._without(member.name, equal).result.net
+                series[:, seat] = self._whole("equal") - self._whole("equal", member.name)
             elif member.picks:
                 series[:, seat] = self._net(member) - self.ground.benchmark.net
             else:
-                exposure = _exposure(member)
+                exposure = exposure_of(member)
                 so_far = np.cumsum(exposure) / np.arange(1, len(exposure) + 1)
                 series[:, seat] = timing(exposure, self.ground, so_far)
         return series
@@ -220,7 +120,7 @@ class Team:
     @cached_property
     def net(self) -> Floats:
         """The team's daily net return [T], had these members been the team from the first day on."""
-        return self.book(self.shadow).result.net
+        return self._whole("shadow")
 
     def book(
         self,
@@ -233,20 +133,12 @@ class Team:
 
         `voices` [len(rows) or one more, A]. `without`: a member whose seat is empty.
         """
-        seats = [seat for seat, member in enumerate(self.members) if member.name != without]
-        target = _target([self.members[seat] for seat in seats], voices[:, seats], self.ground, rows)
-        rule = self._rule("execution", without) or _AT_ONCE
-        days = trading_days(rule.every, self.ground.dates)[rows]
-        growth = self.ground.growth[rows]
-        first = rows.indices(len(self.ground.market))[0]
-        if first > 0:
-            growth = growth / self.ground.growth[first - 1]
-        result, holdings = follow(target, rule, growth, days, self.ground.config.cost, start)
-        return Book(target, result, holdings)
+        heard = voices if self._rules(without)[0].darwinian else np.ones_like(voices)
+        return self._traded(self._mix(heard, rows, without), rows, start, without)
 
     def contribution(self, name: str) -> Floats:
         """What the team's net return [T] loses without this member, its shadow voices unchanged."""
-        return self.net - self._without(name, self.shadow).result.net
+        return self.net - self._whole("shadow", name)
 
     def series(self, name: str, rows: slice = slice(None)) -> Floats:
         """A member's fitness series over `rows`: timing, selection or contribution, by its role."""
@@ -255,81 +147,102 @@ class Team:
             return _clean(self.contribution(name)[rows])
         if member.picks:
             return _clean((self._net(member) - self.ground.benchmark.net)[rows])
-        exposure = _exposure(member)
+        exposure = exposure_of(member)
         return _clean(timing(exposure, self.ground, exposure[rows].mean(keepdims=True))[rows])
 
-    def replaced(self, member: Member) -> Team:
-        """The same team with another member in the seat of that name."""
-        books = {name: book for name, book in self._books.items() if name != member.name}
-        seats = [member if old.name == member.name else old for old in self.members]
-        return Team(seats, self.ground, books)
+    def replaced(self, member: Member, book: Floats | None = None) -> Team:
+        """The same team with another member, and its own book's net return if known, in that seat."""
+        books = {name: known for name, known in self._books.items() if name != member.name}
+        if book is not None:
+            books[member.name] = book
+        return Team([member if old.name == member.name else old for old in self.members], self.ground, books)
 
-    def _without(self, name: str, voices: Floats) -> Book:
-        return self.book(voices, without=name)
+    def heeding(self, other: Team) -> Team:
+        """This team under another one's shadow voices; what both mix alike is not mixed again."""
+        pairs = zip(self.members, other.members, strict=True)
+        if all(mine is theirs for mine, theirs in pairs if mine.mixes or theirs.mixes):
+            self._mixes = other._mixes
+        self.__dict__["shadow"] = other.shadow
+        return self
 
     def _net(self, member: Member) -> Floats:
         if member.name not in self._books:
             self._books[member.name] = own_book(member, self.ground).net
         return self._books[member.name]
 
-    def _rule(self, role: str, without: str | None) -> ExecutionRule | None:
-        found = [m.position.execution for m in self.members if m.role == role and m.name != without]
-        return found[0] if found else None
+    def _rules(self, without: str | None) -> tuple[AllocationRule, ExecutionRule]:
+        """What CIO and execution say; without them voices are equal, and every day is traded in full."""
+        allocation, execution = AllocationRule(), AT_ONCE
+        for member in self.members:
+            if member.name != without:
+                allocation = member.position.allocation or allocation
+                execution = member.position.execution or execution
+        return allocation, execution
+
+    def _whole(self, kind: Literal["equal", "shadow"], without: str | None = None) -> Floats:
+        """The net return [T] over all days, from cash."""
+        rows = slice(None)
+        if not self._rules(without)[0].darwinian:
+            kind = "equal"
+        left_out = next((m.name for m in self.members if m.name == without and m.mixes), None)
+        if (kind, left_out) not in self._mixes:
+            count = (len(self.ground.market), len(self.members))
+            voices = np.ones(count) if kind == "equal" else self.shadow
+            self._mixes[kind, left_out] = self._mix(voices, rows, left_out)
+        return self._traded(self._mixes[kind, left_out], rows, None, without).result.net
+
+    def _mix(self, voices: Floats, rows: slice, without: str | None) -> Mix:
+        """E [len(rows)] and W [len(rows), N]: the weighted means of what the agents say."""
+        weights = self.ground.equal[rows]
+        exposure = np.ones(len(weights))
+        seats = [seat for seat, member in enumerate(self.members) if member.name != without]
+        pickers = [seat for seat in seats if self.members[seat].picks]
+        timers = [seat for seat in seats if self.members[seat].role == "exposure"]
+        voices = voices[: len(weights)]
+        if pickers:
+            weights = _mean([weights_of(self.members[seat])[rows] for seat in pickers], voices[:, pickers])
+        if timers:
+            exposure = _mean([exposure_of(self.members[seat])[rows] for seat in timers], voices[:, timers])
+        return exposure, weights
+
+    def _traded(self, mix: Mix, rows: slice, start: Floats | None, without: str | None) -> Book:
+        """What the decision layer makes of a mix: shrunk, vetoed, capped, scaled, then traded."""
+        (exposure, weights), ground = mix, self.ground
+        allocation, execution = self._rules(without)
+        if allocation.shrink > 0.0:
+            weights = weights + allocation.shrink * (ground.equal[rows] - weights)
+        for risk in (m.position for m in self.members if m.role == "risk" and m.name != without):
+            if risk.veto is not None:
+                weights = _renormalised(np.where(risk.veto[rows], 0.0, weights), weights.sum(axis=1))
+            if risk.exposure is not None:
+                exposure = exposure * risk.exposure[rows]
+        if allocation.cap < 1.0:
+            weights = _capped(weights, allocation.cap)
+        target: Floats = np.clip(exposure, 0.0, ground.config.max_exposure)[:, None] * weights
+        growth = ground.growth[rows]
+        first = rows.indices(len(ground.market))[0]
+        if first > 0:
+            growth = growth / ground.growth[first - 1]
+        days = trading_days(execution.every, ground.dates)[rows]
+        result, holdings = follow(target, execution, growth, days, ground.config.cost, start)
+        return Book(target, result, holdings)
 
 
-def paired(child: Member, parent: Team, rows: slice = slice(None)) -> Floats:
+def paired(child: Member, parent: Team, rows: slice = slice(None), book: Floats | None = None) -> Floats:
     """Daily differences [len(rows)] of a child to the member whose seat it would take, > 0: it is better.
 
     Exposures: of their timing series (never of raw returns); stock pickers: of their books' net returns; the
     decision layer: of the team's net return with either in the seat. Voices are the parent's in both teams,
-    so that neither borrows from them.
+    so that neither borrows from them. `book`: the net return [T] of the child's own book, if known.
     """
-    team = parent.replaced(child)
+    team = parent.replaced(child, book)
     if child.layer == "decision":
-        return _clean((team.book(parent.shadow).result.net - parent.net)[rows])
+        return _clean((team.heeding(parent).net - parent.net)[rows])
     return _clean(team.series(child.name, rows) - parent.series(child.name, rows))
 
 
 def _clean(series: Floats) -> Floats:
     return np.where(np.abs(series) < _ROUNDING, 0.0, series)
-
-
-def _exposure(member: Member) -> Floats:
-    if member.position.exposure is None:
-        raise ValueError(f"{member.name} ({member.role}) sets no exposure")
-    return member.position.exposure
-
-
-def _weights(member: Member) -> Floats:
-    if member.position.weights is None:
-        raise ValueError(f"{member.name} ({member.role}) picks no stocks")
-    return member.position.weights
-
-
-def _target(members: Sequence[Member], voices: Floats, ground: Ground, rows: slice) -> Floats:
-    """E W over `rows` [len(rows), N]: at most `max_exposure` in all."""
-    length = len(ground.market[rows])
-    rule = next((m.position.allocation for m in members if m.position.allocation), AllocationRule())
-    voices = voices[:length] if rule.darwinian else np.ones((length, len(members)))
-    pickers = [seat for seat, member in enumerate(members) if member.picks]
-    timers = [seat for seat, member in enumerate(members) if member.role == "exposure"]
-    weights = equal = ground.equal[rows]
-    exposure = np.ones(length)
-    if pickers:
-        weights = _mean([_weights(members[seat])[rows] for seat in pickers], voices[:, pickers])
-    if timers:
-        exposure = _mean([_exposure(members[seat])[rows] for seat in timers], voices[:, timers])
-    if rule.shrink > 0.0:
-        weights = weights + rule.shrink * (equal - weights)
-    for risk in (member.position for member in members if member.role == "risk"):
-        if risk.veto is not None:
-            weights = _renormalised(np.where(risk.veto[rows], 0.0, weights), weights.sum(axis=1))
-        if risk.exposure is not None:
-            exposure = exposure * risk.exposure[rows]
-    if rule.cap < 1.0:
-        weights = _capped(weights, rule.cap)
-    target: Floats = np.clip(exposure, 0.0, ground.config.max_exposure)[:, None] * weights
-    return target
 
 
 def _mean(parts: Sequence[Floats], voices: Floats) -> Floats:

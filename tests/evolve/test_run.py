@@ -7,8 +7,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
-from evolve.ledger import Attempt as Commit
-from evolve.ledger import Entry
 from toy import SEEDS, Toy, ToySettings, guess
 
 from evolve.config import (
@@ -23,6 +21,8 @@ from evolve.config import (
     Settings,
 )
 from evolve.genome import Genome
+from evolve.ledger import Attempt as Commit
+from evolve.ledger import Entry
 from evolve.mutators import Embedded
 from evolve.run import Result, Run
 from evolve.substrate import Bench, Bout, Brief, Case, Outcome, Rewrite, content_key

@@ -41,7 +41,7 @@ class Reading:
 
 
 def parse(line: str) -> Directive | None:
-    """The directive that a line states, or None. Case, spaces, a bullet and a final full stop do not matter."""
+    """The directive that a line states, or None; case, spaces, bullet and last full stop do not matter."""
     text = _SPACES.sub(" ", _BULLET.sub("", line)).strip().removesuffix(".").rstrip()
     return _parse(text.replace("\N{MINUS SIGN}", "-"))
 
@@ -68,10 +68,16 @@ def section_lines(text: str, title: str) -> list[tuple[int, str]]:
     for number, line in enumerate(text.split("\n"), start=1):
         heading = _HEADING.match(line)
         if heading and len(heading[1]) <= 2:
-            inside = len(heading[1]) == 2 and heading[2].strip().lower() == title
+            inside = opens_section(line, title)
         elif inside:
             found.append((number, line.rstrip("\r")))
     return found
+
+
+def opens_section(line: str, title: str) -> bool:
+    """Whether a line is the heading `## <title>`, in any case."""
+    heading = _HEADING.match(line)
+    return heading is not None and len(heading[1]) == 2 and heading[2].lower() == title
 
 
 @lru_cache(maxsize=REMEMBERED_LINES)

@@ -16,7 +16,6 @@ from substrates.finance.directives.tree import (
     Quantity,
     Rank,
     Scale,
-    Season,
     ShrinkBook,
     StockTest,
     Tilt,

@@ -70,7 +70,10 @@ class Measure:
     def __post_init__(self) -> None:
         _need(self.form in get_args(MeasureForm), f"no measure is called {self.form!r}")
         if self.form in _MOMENTS:
-            _need(self.window.days >= FEWEST_FOR_MOMENTS, f"a {self.form} needs {FEWEST_FOR_MOMENTS} days or more")
+            _need(
+                self.window.days >= FEWEST_FOR_MOMENTS,
+                f"a {self.form} needs {FEWEST_FOR_MOMENTS} days or more",
+            )
         if self.skip is not None:
             _need(self.form == "return", "only a return can skip its last days")
             _need(self.skip.days < self.window.days, "a return must skip fewer days than it spans")
@@ -108,7 +111,10 @@ class Quantity:
         _need(self.form in forms, f"{self.subject} has no {self.form}; it has {', '.join(forms)}")
         _need((self.window is None) == (self.form == "level"), f"a {self.form} and its window do not fit")
         if self.form == "volatility" and self.window is not None:
-            _need(self.window.days >= FEWEST_FOR_MOMENTS, f"a volatility needs {FEWEST_FOR_MOMENTS} days or more")
+            _need(
+                self.window.days >= FEWEST_FOR_MOMENTS,
+                f"a volatility needs {FEWEST_FOR_MOMENTS} days or more",
+            )
 
     @property
     def unit(self) -> Unit:
@@ -180,7 +186,9 @@ class VolatilityTarget:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "target", _level(self.target))
-        _need(0 < self.target <= 1, f"a volatility target is above 0 and at most 100 %, not {self.target:.0%}")
+        _need(
+            0 < self.target <= 1, f"a volatility target is above 0 and at most 100 %, not {self.target:.0%}"
+        )
         _need(self.window.days >= FEWEST_FOR_MOMENTS, f"a volatility needs {FEWEST_FOR_MOMENTS} days or more")
 
 
@@ -226,7 +234,9 @@ class Tilt:
 
     def __post_init__(self) -> None:
         plain = _SECTOR.fullmatch(self.sector) is not None and _NO_SECTOR.search(self.sector) is None
-        _need(plain, f"a sector is named by plain words without 'when', 'in' or 'stocks', not {self.sector!r}")
+        _need(
+            plain, f"a sector is named by plain words without 'when', 'in' or 'stocks', not {self.sector!r}"
+        )
         object.__setattr__(self, "sector", sector_name(self.sector))
 
 

@@ -82,9 +82,9 @@ def _market(frame: Frame, asked: Quantity) -> Floats:
     if asked.form == "drawdown":
         return 1.0 - level / rolling_max(level, days)
     total, squares = (window_sum(frame.sums(name), rows, days) for name in ("m", "mm"))
-    daily = np.sqrt(variance(total, squares, days))
-    daily[:days] = np.nan  # row 0 has no return
-    return daily * np.sqrt(TRADING_DAYS)
+    annual: Floats = np.sqrt(variance(total, squares, days) * TRADING_DAYS)
+    annual[:days] = np.nan  # row 0 has no return
+    return annual
 
 
 def _breadth(frame: Frame, asked: Quantity) -> Floats:

@@ -6,12 +6,13 @@ Everything is remembered under the panel's digest, so agents that ask for the sa
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from substrates.finance.directives.tree import Every
+from substrates.finance.portfolio import trading_days
 from substrates.finance.signals.memory import Memory
 from substrates.finance.signals.position import Bools, Floats
 from substrates.finance.signals.rolling import Rows, cumulated, filled
@@ -23,8 +24,6 @@ __all__ = ["MEMORY", "Frame"]
 
 MEMORY = Memory()  # the one owner of remembered arrays in this process
 
-_DAYS_TO_MONDAY = 3  # 1970-01-01, day 0 of datetime64, was a Thursday
-
 
 class Frame:
     """A panel with its shared arrays. Cheap to make: it holds nothing but the panel."""
@@ -35,7 +34,7 @@ class Frame:
         self._memory = memory
         self._digest = panel.digest
 
-    def remember(self, key: Hashable, compute: Callable[[], NDArray]) -> NDArray:
+    def remember(self, key: Hashable, compute: Callable[[], NDArray[Any]]) -> NDArray[Any]:
         """The array under (this panel, key)."""
         return self._memory.get((self._digest, key), compute)
 
@@ -71,7 +70,7 @@ class Frame:
         return self.remember("month", lambda: months % 12 + 1)
 
     def sums(self, name: str) -> Floats:
-        """Running sums with a leading zero row of returns `r`, `rr`, `rm` [T+1, N] and market `m`, `mm` [T+1]."""
+        """Running sums, after a zero row, of returns `r`, `rr`, `rm` [T+1, N], the market `m`, `mm` [T+1]."""
         products: dict[str, Callable[[], Floats]] = {
             "r": lambda: self.returns,
             "rr": lambda: self.returns**2,
@@ -81,33 +80,24 @@ class Frame:
         }
         return self.remember(("sums", name), lambda: cumulated(products[name]()))
 
-    def known_for(self) -> NDArray[np.int64]:
+    def known_for(self) -> NDArray[np.intp]:
         """For each stock [N] the first row with a price; the number of rows where there is none."""
 
-        def first() -> NDArray:
+        def first() -> NDArray[np.intp]:
             known = np.isfinite(self.prices)
             return np.where(known.any(axis=0), known.argmax(axis=0), self.length)
 
         return self.remember("first", first)
 
     def renewals(self, rhythms: Iterable[Every]) -> Rows:
-        """The rows on which books of these rhythms are renewed: the first row, and each period's first day."""
+        """The rows on which books of these rhythms are renewed: the first, and each period's first day."""
         chosen = tuple(sorted(set(rhythms)))
         return self.remember(("rows", chosen), lambda: np.flatnonzero(self._starts(chosen)))
 
     def _starts(self, rhythms: tuple[Every, ...]) -> Bools:
-        starts = np.zeros(self.length, dtype=bool)
-        starts[0] = True
-        for rhythm in rhythms:
-            if rhythm == "daily":
-                starts[:] = True
-            elif rhythm == "monthly":
-                starts |= self.panel.month_starts
-            else:
-                days = self.panel.dates.astype("datetime64[D]").astype(np.int64)
-                week = (days + _DAYS_TO_MONDAY) // 7
-                starts[1:] |= week[1:] != week[:-1]
-        return starts
+        starts = [trading_days(rhythm, self.panel.dates) for rhythm in rhythms]
+        any_of: Bools = np.logical_or.reduce(starts)
+        return any_of
 
     def segments(self, rhythms: Iterable[Every]) -> Rows:
         """For each day [T], the index into `renewals` of the latest renewal."""

@@ -47,13 +47,17 @@ def _experienced(frame: Frame, value: Floats, rows: Rows, days: int) -> Floats:
 def _moment(frame: Frame, asked: Measure, rows: Rows, days: int) -> Floats:
     total, squares = (window_sum(frame.sums(name), rows, days) for name in ("r", "rr"))
     spread = variance(total, squares, days)
+    value: Floats
     if asked.form == "volatility":
-        return np.sqrt(spread * TRADING_DAYS)
+        value = np.sqrt(spread * TRADING_DAYS)
+        return value
     safe = np.where(spread > _LEAST_VARIANCE, spread, np.nan)
     if asked.form == "risk-adjusted return":
-        return total / days / np.sqrt(safe) * np.sqrt(TRADING_DAYS)
+        value = total / days / np.sqrt(safe) * np.sqrt(TRADING_DAYS)
+        return value
     market, market_squares = (window_sum(frame.sums(name), rows, days)[:, None] for name in ("m", "mm"))
     market_spread = variance(market, market_squares, days)
     market_safe = np.where(market_spread > _LEAST_VARIANCE, market_spread, np.nan)
     shared = (window_sum(frame.sums("rm"), rows, days) - total * market / days) / (days - 1)
-    return shared / market_safe if asked.form == "beta" else shared / np.sqrt(safe * market_safe)
+    value = shared / market_safe if asked.form == "beta" else shared / np.sqrt(safe * market_safe)
+    return value

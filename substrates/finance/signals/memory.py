@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from threading import Lock
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,24 +22,24 @@ class Memory:
 
     def __init__(self, limit_bytes: int = LIMIT_BYTES) -> None:
         self._limit = limit_bytes
-        self._held: OrderedDict[Hashable, NDArray] = OrderedDict()
+        self._held: OrderedDict[Hashable, NDArray[Any]] = OrderedDict()
         self._bytes = 0
         self._lock = Lock()
 
-    def get(self, key: Hashable, compute: Callable[[], NDArray]) -> NDArray:
+    def get(self, key: Hashable, compute: Callable[[], NDArray[Any]]) -> NDArray[Any]:
         """The array under `key`, computed now if it is not held."""
         with self._lock:
             held = self._held.get(key)
             if held is not None:
                 self._held.move_to_end(key)
                 return held
-        fresh = np.ascontiguousarray(compute())
+        fresh = np.ascontiguousarray(compute()).view()  # a view: the maker's own array stays as it was
         fresh.flags.writeable = False
         with self._lock:
             self._put(key, fresh)
         return fresh
 
-    def _put(self, key: Hashable, fresh: NDArray) -> None:
+    def _put(self, key: Hashable, fresh: NDArray[Any]) -> None:
         if key in self._held:
             return
         self._held[key] = fresh

@@ -29,7 +29,10 @@ class ExecutionRule:
 
 @dataclass(frozen=True)
 class AllocationRule:
-    """How books are added: by Darwinian weight or equally; `cap` per stock (1: none); `shrink` (0..1) to equal."""
+    """How books are added: by Darwinian weight or equally.
+
+    `cap`: most of the book in one stock (1: no limit). `shrink`: share of the way to equal weight (0..1).
+    """
 
     darwinian: bool = False
     cap: float = 1.0

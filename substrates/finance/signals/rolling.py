@@ -16,7 +16,7 @@ Rows = NDArray[np.intp]
 
 
 def cumulated(values: Floats) -> Floats:
-    """Running sums with a leading zero row: the sum of rows a..b is `out[b + 1] - out[a]`. Nan counts as 0."""
+    """Running sums with a leading zero row: the sum of rows a..b is `out[b + 1] - out[a]`. Nan is 0."""
     out = np.zeros((len(values) + 1, *values.shape[1:]))
     np.cumsum(np.nan_to_num(values, nan=0.0), axis=0, out=out[1:])
     return out
@@ -51,7 +51,7 @@ def rolling_max(values: Floats, days: int) -> Floats:
     """Largest finite value of the last `days` rows; nan without a full window."""
     known = np.where(np.isfinite(values), values, -np.inf)
     # This origin makes the filter's window end at the row itself.
-    out = maximum_filter1d(known, days, axis=0, mode="nearest", origin=(days - 1) // 2)
+    out: Floats = maximum_filter1d(known, days, axis=0, mode="nearest", origin=(days - 1) // 2)
     out[: days - 1] = np.nan
     out[np.isneginf(out)] = np.nan
     return out
@@ -59,7 +59,8 @@ def rolling_max(values: Floats, days: int) -> Floats:
 
 def variance(total: Floats, total_of_squares: Floats, days: int) -> Floats:
     """Sample variance from sums over `days` values; rounding never makes it negative."""
-    return np.maximum(total_of_squares - total**2 / days, 0.0) / (days - 1)
+    spread: Floats = np.maximum(total_of_squares - total**2 / days, 0.0) / (days - 1)
+    return spread
 
 
 def filled(values: Floats) -> Floats:
@@ -68,4 +69,5 @@ def filled(values: Floats) -> Floats:
     if known.all():
         return values
     index = np.where(known, np.arange(len(values))[:, None], 0)
-    return np.take_along_axis(values, np.maximum.accumulate(index, axis=0), axis=0)
+    gapless: Floats = np.take_along_axis(values, np.maximum.accumulate(index, axis=0), axis=0)
+    return gapless

@@ -1,0 +1,135 @@
+"""Where agents are evaluated: each once over all days that this desk may see, then sliced.
+
+Evaluating once is the speed trick, and it would be the look-ahead hole: so a desk is given a panel that was
+cut with `Panel.until`, and `looks_ahead` asks of every agent that is tried whether its past stands when the
+future is taken away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property, lru_cache
+
+import numpy as np
+
+from evolve.genome import Genome
+from evolve.substrate import Status
+from substrates.finance.agent import LAYERS, Agent, parse_agent
+from substrates.finance.directives import Directive
+from substrates.finance.ground import Ground, Member, TeamConfig, exposure_of, own_book, timing
+from substrates.finance.market.panel import Panel
+from substrates.finance.portfolio import Floats
+from substrates.finance.signals import interpret
+from substrates.finance.team import Team, paired
+
+__all__ = ["Desk", "text_of", "with_text"]
+
+_MEMBERS = 96
+"""Members kept with their weights, about 1 MB each on the built-in market."""
+
+_SERIES = 2048
+"""Daily series kept, about 50 kB each."""
+
+_TEAMS = 12
+"""Teams kept with what was computed of them, about 10 MB each."""
+
+
+def text_of(genome: Genome) -> str | None:
+    """The agent's Markdown: the one file of a genome; None where there is not exactly one."""
+    return next(iter(genome.values())) if len(genome) == 1 else None
+
+
+def with_text(genome: Genome, text: str) -> Genome:
+    """The same file with another text."""
+    return Genome({next(iter(genome)): text})
+
+
+class Desk:
+    """One panel, one team configuration, and what was computed on them. Safe to share between threads."""
+
+    def __init__(self, panel: Panel, config: TeamConfig) -> None:
+        self.panel = panel
+        self.ground = Ground(
+            returns=np.nan_to_num(panel.returns, nan=0.0),
+            market=np.nan_to_num(panel.market, nan=0.0),
+            dates=panel.dates,
+            config=config,
+            listed=np.isfinite(panel.prices),
+        )
+        self.member = lru_cache(_MEMBERS)(self._member)
+        self._own = lru_cache(_SERIES)(self._own_series)
+        self._teams = lru_cache(_TEAMS)(self._team)
+        self._seated = lru_cache(_TEAMS)(lambda member, team: team.replaced(member).heeding(team))
+        self._contribution = lru_cache(_SERIES)(lambda team, name: team.contribution(name))
+
+    def agent(self, name: str, genome: Genome) -> Agent:
+        return parse_agent(name, text_of(genome) or "")
+
+    def problem(self, name: str, genome: Genome) -> tuple[Status, str] | None:
+        """Why a genome cannot take part, or None. `invalid` is ill-formed, `refused` says nothing readable."""
+        if text_of(genome) is None:
+            return "invalid", f"an agent is one Markdown file, not {len(genome)} files"
+        agent = self.agent(name, genome)
+        if agent.layer == "" or agent.role == "":
+            return "invalid", agent.refusal or "it has no layer or no role"
+        if agent.refusal is not None:
+            unread = "; ".join(line for _, line in agent.unread[:3])
+            return "refused", agent.refusal + (f"; unread: {unread}" if unread else "")
+        return None
+
+    def team(self, genomes: Mapping[str, Genome]) -> Team:
+        """The team of those that can take part."""
+        return self._teams(tuple(sorted(genomes.items())))
+
+    def paired(self, child: Agent, parent: Team, rows: slice) -> Floats:
+        """Daily differences of a child to the member in its seat; see `team.paired`."""
+        book = self._own(child.role, child.directives) if _picks(child) else None
+        return paired(self.member(child), parent, rows, book)
+
+    def fitness(self, agent: Agent, team: Team, rows: slice) -> Floats:
+        """An agent's own series over `rows`: by itself, or in the decision layer by its seat in the team."""
+        member = self.member(agent)
+        if agent.layer == "decision":
+            seated = team if member in team.members else self._seated(member, team)
+            return self._contribution(seated, agent.name)[rows]
+        return self.solo(agent, rows)
+
+    def solo(self, agent: Agent, rows: slice) -> Floats:
+        """Timing or selection skill [len(rows)] of an agent by itself."""
+        own = self._own(agent.role, agent.directives)
+        if _picks(agent):
+            return (own - self.ground.benchmark.net)[rows]
+        return timing(own, self.ground, own[rows].mean(keepdims=True))[rows]
+
+    def looks_ahead(self, agent: Agent) -> bool:
+        """Whether its past changes when everything after the middle of the panel is taken away."""
+        half, whole = interpret(agent, self._half), self.member(agent).position
+        for before, after in ((half.exposure, whole.exposure), (half.weights, whole.weights)):
+            if before is not None and after is not None and not np.allclose(before, after[: len(before)]):
+                return True
+        if half.veto is None or whole.veto is None:
+            return False
+        return not np.array_equal(half.veto, whole.veto[: len(half.veto)])
+
+    @cached_property
+    def _half(self) -> Panel:
+        return self.panel.until(len(self.panel.dates) // 2)
+
+    def _member(self, agent: Agent) -> Member:
+        return Member(agent.name, agent.layer, interpret(agent, self.panel))
+
+    def _own_series(self, role: str, directives: tuple[Directive, ...]) -> Floats:
+        """The net return of a picker's own book, or an exposure [T]. Names and wording make no difference."""
+        layer = next(layer for layer, roles in LAYERS.items() if role in roles)
+        agent = Agent("anybody", "", layer, role, directives)
+        member = Member(agent.name, layer, interpret(agent, self.panel))
+        return own_book(member, self.ground).net if _picks(agent) else exposure_of(member)
+
+    def _team(self, genomes: Iterable[tuple[str, Genome]]) -> Team:
+        agents = [self.agent(name, g) for name, g in genomes if self.problem(name, g) is None]
+        books = {a.name: self._own(a.role, a.directives) for a in agents if _picks(a)}
+        return Team([self.member(agent) for agent in agents], self.ground, books)
+
+
+def _picks(agent: Agent) -> bool:
+    return agent.role in ("selection", "alpha")

@@ -1,0 +1,260 @@
+"""The finance domain: a team of prompt agents walks forward through real daily prices.
+
+A generation is a window of market days that nobody has seen. The champions trade it; then the worst are
+rewritten, and a child is kept only on the history that ended a fitness window ago. A sealed period is opened
+once, at the end. The proposals are in `proposals`, what is said at the end in `findings`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache, cached_property
+from importlib import resources
+from typing import Any
+
+import numpy as np
+
+from evolve.errors import UsageError
+from evolve.genome import Genome
+from evolve.substrate import (
+    Attempt,
+    Bench,
+    Bout,
+    Brief,
+    Case,
+    Clock,
+    Conditions,
+    Control,
+    Findings,
+    Metric,
+    Outcome,
+    Purpose,
+    Record,
+    Rewrite,
+    Substrate,
+)
+from substrates.finance import controls, evidence, findings, proposals
+from substrates.finance.desk import Desk
+from substrates.finance.market import load_panel
+from substrates.finance.market.panel import Panel
+from substrates.finance.settings import Calendar, FinanceSettings
+from substrates.finance.statistics import sharpe, t_statistic
+from substrates.finance.team import Team
+
+__all__ = ["Finance"]
+
+_SCORED_BY = ("agent", "desk", "evidence", "ground", "portfolio", "statistics", "substrate", "team")
+"""Modules that a score depends on, besides the folders of directives, signals and market."""
+
+
+class Finance(Substrate):
+    """`panel`: instead of the one that the settings name (a null or a planted world, a test)."""
+
+    schema = FinanceSettings
+    metric = Metric(
+        name="Sharpe ratio",
+        unit="a year, of the agent's own skill",
+        better="higher",
+        honest="It could be gamed by luck on the days that chose the agent, by leverage or by looking ahead; so "
+        "a child is judged on other days than its parent was, by differences net of costs, and no agent sees "
+        "a day before it is over.",
+    )
+    deterministic = True
+    uses_team = True
+
+    def __init__(self, settings: FinanceSettings | None = None, panel: Panel | None = None) -> None:
+        self.settings = settings or FinanceSettings()
+        self.settings.check()
+        market = self.settings.market
+        self.panel = panel if panel is not None else load_panel(market.path, market.sectors)
+        self.calendar = Calendar.of(self.panel.dates, self.settings)
+        self.clock = Clock(
+            budget=self.settings.window,
+            unit="market days",
+            why="every team trades the same days, and none of them before they are over",
+        )
+
+    @cached_property
+    def desk(self) -> Desk:
+        """Everything up to the end of the walk: the sealed days are not on this desk."""
+        return Desk(self.panel.until(self.calendar.end), self.settings.team())
+
+    @cached_property
+    def sealed(self) -> Desk:
+        """All days. Only the audit and the findings may ask for it."""
+        return Desk(self.panel, self.settings.team())
+
+    def admit(self, seeds: Mapping[str, Genome]) -> None:
+        for name, genome in seeds.items():
+            if (problem := self.desk.problem(name, genome)) is not None:
+                raise UsageError(f"the agent {name!r} cannot take part: {problem[1]}. See docs/agents.md.")
+
+    # -- time --------------------------------------------------------------------------------------
+
+    def conditions(self, generation: int, state: Mapping[str, Any], purpose: Purpose) -> Conditions:
+        """Rows of the panel, and what was carried. `rows` are those that a score is taken over."""
+        days = self.calendar
+        start = self._start(state)
+        stop = start + self.settings.window
+        common = {
+            "purpose": purpose,
+            "evaluator": _evaluator(),
+            "panel": self.panel.digest,
+            "cost_bps": self.settings.cost_bps,
+            "max_exposure": self.settings.max_exposure,
+        }
+        if purpose == "audit":
+            return {**common, "rows": [days.audit, days.audit_end]}
+        if purpose == "confirm":
+            # The days that ranked the parent are no evidence against it.
+            return {**common, "rows": [0, max(stop - self.settings.fitness_days, 0)]}
+        return {
+            **common,
+            "rows": [stop - self.settings.fitness_days, stop],
+            "window": [start, stop],
+            "voices": dict(state.get("voices", {})),
+            "holdings": list(state.get("holdings", [])),
+        }
+
+    def advance(
+        self, state: Mapping[str, Any], outcomes: Mapping[str, Outcome], attempts: Sequence[Attempt]
+    ) -> dict[str, Any]:
+        """The next window, the voices at its start, and what is held into it."""
+        voices = {n: o.metrics["voice"] for n, o in outcomes.items() if "voice" in o.metrics}
+        track = evidence.track_of(outcomes)
+        return {
+            "start": self._start(state) + self.settings.window,
+            "voices": {**state.get("voices", {}), **voices},
+            "holdings": list(track["holdings"]) if track else list(state.get("holdings", [])),
+        }
+
+    def stop(self, state: Mapping[str, Any]) -> str | None:
+        if self.horizon(state) > 0:
+            return None
+        last = self.panel.dates[self.calendar.end - 1]
+        return f"no data left: the next window would end after {np.datetime_as_string(last, 'D')}"
+
+    def horizon(self, state: Mapping[str, Any]) -> int:
+        return max(0, (self.calendar.end - self._start(state)) // self.settings.window)
+
+    def _start(self, state: Mapping[str, Any]) -> int:
+        return int(state.get("start", self.calendar.first))
+
+    # -- evaluation --------------------------------------------------------------------------------
+
+    def trial(self, case: Case, bench: Bench) -> Outcome:
+        """The gate, then the agent's own fitness over the rows of its conditions."""
+        desk = self._desk(case.conditions)
+        if (problem := desk.problem(case.lineage, case.genome)) is not None:
+            return Outcome(problem[0], evidence={"reason": problem[1]})
+        agent = desk.agent(case.lineage, case.genome)
+        if desk.looks_ahead(agent):
+            return Outcome("invalid", evidence={"reason": "its past changes with its future: it looks ahead"})
+        series = desk.fitness(agent, self._team(desk, case), _rows(case.conditions))
+        return Outcome("ok", _finite(sharpe(series)), _figures(series))
+
+    def measure(self, cases: Sequence[Case], bench: Bench) -> dict[str, Outcome]:
+        """All champions in one pass over one team."""
+        desk, team = self.desk, self._team(self.desk, cases[0])
+        conditions, found = cases[0].conditions, {}
+        walk = evidence.walk(
+            team, slice(*conditions["window"]), conditions["voices"], conditions["holdings"]
+        )
+        for case in cases:
+            if (problem := desk.problem(case.lineage, case.genome)) is not None:
+                found[case.lineage] = Outcome(problem[0], evidence={"reason": problem[1]})
+                continue
+            agent, rows = desk.agent(case.lineage, case.genome), _rows(conditions)
+            series = desk.fitness(agent, team, rows)
+            said = evidence.of(desk, agent, team, rows)
+            if case.lineage == min(member.name for member in team.members):
+                said["track"] = walk.to_json()
+            metrics = {**_figures(series), "voice": walk.voices[case.lineage]}
+            found[case.lineage] = Outcome("ok", _finite(sharpe(series)), metrics, said)
+        return found
+
+    def compare(self, incumbent: Case, challengers: Sequence[Case], bench: Bench) -> list[Bout]:
+        """All history there is, at once: there is no second look."""
+        desk, rows = self._desk(incumbent.conditions), _rows(incumbent.conditions)
+        team = self._team(desk, incumbent)
+        parent = desk.agent(incumbent.lineage, incumbent.genome)
+        bouts = []
+        for case in challengers:
+            if (problem := desk.problem(case.lineage, case.genome)) is not None:
+                bouts.append(Bout(last=True, failed=problem[0]))
+                continue
+            child = desk.agent(case.lineage, case.genome)
+            if (child.layer, child.role) != (parent.layer, parent.role):
+                bouts.append(Bout(last=True, failed="invalid"))
+            elif rows.stop - rows.start < self.settings.duel_days:
+                bouts.append(Bout(last=True))
+            else:
+                bouts.append(Bout.of(desk.paired(child, team, rows), last=True))
+        return bouts
+
+    def rank(self, history: Sequence[Mapping[str, Outcome]], state: Mapping[str, Any]) -> dict[str, float]:
+        """Percentile of the last fitness within the layer, 0 to 1; ties share it."""
+        last = history[-1]
+        layers: dict[str, list[str]] = {}
+        for name, outcome in last.items():
+            layers.setdefault(str(outcome.evidence.get("layer", "")), []).append(name)
+        ranks = {}
+        for names in layers.values():
+            scores = {n: -math.inf if (s := last[n].score) is None else s for n in names}
+            for name in names:
+                below = sum(score < scores[name] for score in scores.values())
+                equal = sum(score == scores[name] for score in scores.values())
+                ranks[name] = (below + equal / 2) / len(names)
+        return ranks
+
+    def _desk(self, conditions: Conditions) -> Desk:
+        return self.sealed if conditions["purpose"] == "audit" else self.desk
+
+    @staticmethod
+    def _team(desk: Desk, case: Case) -> Team:
+        return desk.team({**case.team, case.lineage: case.genome})
+
+    # -- words -------------------------------------------------------------------------------------
+
+    def controls(self) -> Iterable[Control]:
+        return controls.controls(self)
+
+    def brief(self) -> str:
+        return proposals.BRIEF
+
+    def propose(self, brief: Brief, rng: np.random.Generator) -> Sequence[Rewrite]:
+        return proposals.propose(self.desk, brief, rng, self.settings)
+
+    def findings(self, record: Record) -> Findings:
+        return findings.findings(record, self.desk, lambda: self.sealed, self.calendar)
+
+
+def _rows(conditions: Conditions) -> slice:
+    start, stop = conditions["rows"]
+    return slice(max(int(start), 0), int(stop))
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _figures(series: np.ndarray) -> dict[str, float]:
+    """Of a daily series: its mean, its t statistic, its days."""
+    t = t_statistic(series) if len(series) else math.nan
+    figures = {"days": float(len(series)), "mean": float(series.mean()) if len(series) else 0.0}
+    return figures if not math.isfinite(t) else {**figures, "t": t}
+
+
+@cache
+def _evaluator() -> str:
+    """The hash of the code that scores: where it changes, scores are no longer compared."""
+    root = resources.files("substrates.finance")
+    digest = hashlib.sha256()
+    files = [root / f"{name}.py" for name in _SCORED_BY]
+    for folder in ("directives", "market", "signals"):
+        files += [file for file in (root / folder).iterdir() if file.name.endswith((".py", ".lark"))]
+    for file in sorted(files, key=str):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:16]
