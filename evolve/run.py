@@ -91,9 +91,11 @@ class Run:
             progress=progress,
         )
         self._stopping: str | None = None
-        self._state = restore_state(self.memory, self._parts.schedule, self._parts.mutator) or self._begin(
-            seeds
-        )
+        restored = restore_state(self.memory, self._parts.schedule, self._parts.mutator)
+        self._state = restored or self._begin(seeds)
+        if restored is not None:
+            # A kill may have come between a checkpoint and its branches.
+            self.memory.journal.move_branches(self._state.population.tips(), rebuild=True)
         self._before = self.memory.checkpoints[-1]["seconds"] if self.memory.checkpoints else 0.0
         self._started = time.monotonic()
 

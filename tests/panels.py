@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-TICKERS = ("AAPL", "AMD", "BAC", "GE", "JNJ", "KO", "WMT", "XOM")
+TICKERS = ("AAPL", "AMD", "BAC", "GE", "JNJ", "KO", "BBY", "XOM")
 SECTORS = {
     "AAPL": "Information Technology",
     "AMD": "Information Technology",
@@ -17,7 +17,7 @@ SECTORS = {
     "GE": "Industrials",
     "JNJ": "Health Care",
     "KO": "Consumer Staples",
-    "WMT": "Consumer Staples",
+    "BBY": "Consumer Discretionary",
     "XOM": "Energy",
 }
 SERIES = (
@@ -78,7 +78,7 @@ def scrambled(panel: SmallPanel, day: int, seed: int) -> SmallPanel:
     rng = np.random.default_rng(seed)
     after = slice(day + 1, None)
     prices = panel.prices.copy()
-    prices[after] = np.exp(rng.normal(3, 2, prices[after].shape))
+    prices[after] = 50.0 * np.exp(rng.normal(0, 0.5, prices[after].shape))
     series = {}
     for name, values in panel.series.items():
         series[name] = values.copy()

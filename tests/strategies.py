@@ -47,7 +47,9 @@ def valid(kind: Callable[..., Any], *parts: st.SearchStrategy[Any], **named: st.
     return drawn.map(build).filter(lambda built: built is not None)
 
 
-plain_windows = st.builds(Window, st.integers(1, 300)) | st.builds(Window, st.integers(1, 30), st.just("month"))
+plain_windows = st.builds(Window, st.integers(1, 300)) | st.builds(
+    Window, st.integers(1, 30), st.just("month")
+)
 moment_windows = plain_windows.filter(lambda window: window.days >= 5)
 sides = st.sampled_from(["above", "below"])
 orders = st.sampled_from(["highest", "lowest"])
@@ -108,4 +110,6 @@ def directives(role: str | None = None) -> st.SearchStrategy[Directive]:
     return st.one_of([KINDS[kind] for kind in kinds])
 
 
-prose = st.sampled_from(["Be careful.", "- I am prose.", "", "### A heading", "  * Rank by gut feeling.", "|"])
+prose = st.sampled_from(
+    ["Be careful.", "- I am prose.", "", "### A heading", "  * Rank by gut feeling.", "|"]
+)

@@ -15,8 +15,8 @@ import numpy as np
 
 from evolve.genome import Genome
 from evolve.substrate import Brief, Rewrite
-from substrates.finance.agent import FITTING, Agent, with_directives
 from substrates.finance.agent import _ONCE as ONCE
+from substrates.finance.agent import FITTING, Agent, with_directives
 from substrates.finance.desk import Desk, text_of, with_text
 from substrates.finance.directives import Directive, render
 from substrates.finance.directives.neighbours import neighbours

@@ -70,6 +70,7 @@ class Finance(Substrate):
         market = self.settings.market
         self.panel = panel if panel is not None else load_panel(market.path, market.sectors)
         self.calendar = Calendar.of(self.panel.dates, self.settings)
+        self._seeds: dict[str, Genome] = {}  # the admitted ones, in whose seats the controls sit
         self.clock = Clock(
             budget=self.settings.window,
             unit="market days",
@@ -90,6 +91,7 @@ class Finance(Substrate):
         for name, genome in seeds.items():
             if (problem := self.desk.problem(name, genome)) is not None:
                 raise UsageError(f"the agent {name!r} cannot take part: {problem[1]}. See docs/agents.md.")
+        self._seeds = dict(seeds)
 
     # -- time --------------------------------------------------------------------------------------
 
@@ -219,7 +221,7 @@ class Finance(Substrate):
     # -- words -------------------------------------------------------------------------------------
 
     def controls(self) -> Iterable[Control]:
-        return controls.controls(self)
+        return controls.controls(self, self._seeds)
 
     def brief(self) -> str:
         return proposals.BRIEF

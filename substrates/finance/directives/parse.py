@@ -229,8 +229,8 @@ class _Builder(Transformer[Any, Any]):
     def high(self, window: Window) -> Measure:
         return Measure("high", window)
 
-    def skip_month(self) -> Window:
-        return Window(1, "month")
+    def skip_one(self, unit: str) -> Window:
+        return _window(f"1 {unit}")
 
     def skip_span(self, span: Window) -> Window:
         return span

@@ -37,12 +37,17 @@ def render(directive: Directive) -> str:
 
 def number(value: float, unit: Unit = "percent") -> str:
     """A number without loss: 0.125 is `12.5 %`, `12.5` or `0.125` by its unit. Zero is always `0`."""
-    exact = Decimal(repr(value))
     if value == 0:
         return "0"
     if unit == "percent":
-        return f"{_plain(exact * 100)} %"
+        return percent(value)
+    exact = Decimal(repr(value))
     return _plain(exact * 100 if unit == "points" else exact)
+
+
+def percent(share: float) -> str:
+    """A share of something without loss: 0.125 is `12.5 %`, 0 is `0 %`."""
+    return f"{_plain(Decimal(repr(share)) * 100)} %"
 
 
 def _plain(exact: Decimal) -> str:
@@ -117,12 +122,12 @@ def _scale(directive: Scale) -> str:
     if directive.factor == 0.5:
         return f"Halve exposure {clause}"
     verb = "Cut" if directive.factor < 1 else "Raise"
-    return f"{verb} exposure to {number(directive.factor)} {clause}"
+    return f"{verb} exposure to {percent(directive.factor)} {clause}"
 
 
 @_sentence.register
 def _target(directive: VolatilityTarget) -> str:
-    return f"Target {number(directive.target)} volatility over {_span(directive.window)}"
+    return f"Target {percent(directive.target)} volatility over {_span(directive.window)}"
 
 
 @_sentence.register
@@ -163,7 +168,7 @@ def _veto_where(directive: VetoWhere) -> str:
     if _at_average(test):
         return f"Veto stocks {test.side} their {window} average"
     if test.measure.form == "high" and test.side == "below" and test.level < 0:
-        return f"Veto stocks more than {number(-test.level)} below their {window} high"
+        return f"Veto stocks more than {percent(-test.level)} below their {window} high"
     return f"Veto stocks with {_measure(test.measure)} {test.side} {number(test.level, test.measure.unit)}"
 
 
@@ -174,12 +179,12 @@ def _trade_every(directive: TradeEvery) -> str:
 
 @_sentence.register
 def _trade_band(directive: TradeBand) -> str:
-    return f"Trade only when the target has moved by more than {number(directive.band)}"
+    return f"Trade only when the target has moved by more than {percent(directive.band)}"
 
 
 @_sentence.register
 def _trade_step(directive: TradeStep) -> str:
-    return f"Move {number(directive.step)} of the way each day"
+    return f"Move {percent(directive.step)} of the way each day"
 
 
 @_sentence.register
@@ -189,9 +194,9 @@ def _weigh(directive: WeighAgents) -> str:
 
 @_sentence.register
 def _cap(directive: CapStocks) -> str:
-    return f"Cap each stock at {number(directive.cap)}"
+    return f"Cap each stock at {percent(directive.cap)}"
 
 
 @_sentence.register
 def _shrink(directive: ShrinkBook) -> str:
-    return f"Shrink the book {number(directive.share)} towards equal weight"
+    return f"Shrink the book {percent(directive.share)} towards equal weight"

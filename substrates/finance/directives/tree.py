@@ -6,7 +6,6 @@ nothing (a window of no days, an exposure "cut" to 100 %) raises UsageError.
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -18,6 +17,7 @@ DAYS_PER_MONTH = 21  # convention: 252 trading days a year
 MOST_DAYS = 2520  # ten years; longer windows leave nothing to test on
 FEWEST_FOR_MOMENTS = 5  # assumption: below a week a variance is only noise
 MOST_EXPOSURE = 2.0
+LEAST_LEVEL, MOST_LEVEL = 1e-9, 1e9  # assumption: finer or larger numbers are slips of the pen
 
 Side = Literal["above", "below"]
 Every = Literal["daily", "weekly", "monthly"]
@@ -29,8 +29,9 @@ def _need(good: bool, problem: str) -> None:
 
 
 def _level(value: float) -> float:
-    """A finite float; minus zero becomes zero, so that equal trees read equal."""
-    _need(math.isfinite(value), f"a level must be a finite number, not {value}")
+    """A float that can be written in a short line; minus zero becomes zero, so that equal trees read equal."""
+    sayable = value == 0 or LEAST_LEVEL <= abs(value) <= MOST_LEVEL
+    _need(sayable, f"a number is 0 or between {LEAST_LEVEL} and {MOST_LEVEL:,.0f} in size, not {value}")
     return float(value) + 0.0
 
 

@@ -61,9 +61,10 @@ def _drifting(frame: Frame, recipe: _Recipe) -> Floats:
     if len(renewed) == frame.length:
         grown = targets.copy()
     else:
-        grown = targets[frame.segments(rhythms)]
+        grown = np.take(targets, frame.segments(rhythms), axis=0)
         grown *= frame.growth(rhythms)
-    grown /= grown.sum(axis=1)[:, None]
+    # In place, and einsum rather than a sum over axis 1: this is where the time of a ranker goes.
+    grown *= (1.0 / np.einsum("tn->t", grown))[:, None]
     return grown
 
 

@@ -65,10 +65,8 @@ def _of_series(values: Floats, asked: Quantity, relative: bool) -> Floats:
         return values
     if asked.form == "average":
         return rolling_mean(values, days)
-    if asked.form == "change":
-        base = lagged(values, np.arange(len(values)), days)
-    else:
-        base = rolling_mean(values, days)
+    changed = asked.form == "change"
+    base = lagged(values, np.arange(len(values)), days) if changed else rolling_mean(values, days)
     return values / base - 1.0 if relative else values - base
 
 

@@ -27,7 +27,9 @@ def test_every_sentence_of_the_vocabulary_is_read_and_fits_its_role(role: str) -
 
 def test_the_vocabulary_holds_the_rules_that_planted_worlds_need() -> None:
     panel = small_panel()
-    assert parse("Rank by 4-month return; hold the top 5; rebalance monthly.") in vocabulary("selection", panel)
+    assert parse("Rank by 4-month return; hold the top 5; rebalance monthly.") in vocabulary(
+        "selection", panel
+    )
     assert parse("Halve exposure when the 3-month change of oil is below 0.") in vocabulary("exposure", panel)
 
 

@@ -1,0 +1,1 @@
+"""Seed genomes: one folder a domain, plain files that a person can read and edit."""

@@ -1,0 +1,1 @@
+"""25 agents in four layers. How to write one: docs/agents.md."""

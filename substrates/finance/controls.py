@@ -1,0 +1,65 @@
+"""Known answers: what must tie, what must lose, and cheats that must gain nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from evolve.genome import Genome
+from evolve.substrate import Control
+from substrates.finance.agent import Agent, with_directives
+from substrates.finance.desk import text_of, with_text
+from substrates.finance.directives import parse
+
+if TYPE_CHECKING:
+    from substrates.finance.substrate import Finance
+
+__all__ = ["controls"]
+
+_CHURN = "Rank by highest 1-day return; hold the top 1; rebalance daily."
+"""Buys yesterday's winner every day: it turns the whole book over daily, at some 25 % of it a year in costs."""
+
+_FORESIGHT = (
+    "Buy what rises tomorrow.",
+    "Rank by next month's return; hold the top 5; rebalance monthly.",
+    "Halve exposure when the market's return tomorrow is below 0.",
+)
+
+
+def controls(finance: Finance, seeds: Mapping[str, Genome]) -> Iterator[Control]:
+    """In the seats of the admitted seeds."""
+    desk = finance.desk
+    agents = {name: desk.agent(name, genome) for name, genome in seeds.items()}
+    for role in ("exposure", "selection"):
+        for name, agent in agents.items():
+            if agent.role == role:
+                text = text_of(seeds[name]) or ""
+                null = with_text(seeds[name], text + "\nIn other words: I do what I did before.\n")
+                yield Control(f"null: {name} in other words", "null", name, null)
+                break
+    pickers = [agent for agent in agents.values() if agent.role == "selection"]
+    if pickers and finance.settings.cost_bps > 0:
+        yield _churner(pickers[0], seeds)
+    yield from _cheats(list(agents.values()), seeds)
+
+
+def _churner(agent: Agent, seeds: Mapping[str, Genome]) -> Control:
+    directive = parse(_CHURN)
+    directives = () if directive is None else (directive,)
+    genome = with_text(seeds[agent.name], with_directives(text_of(seeds[agent.name]) or "", directives))
+    return Control("worse: yesterday's winner, every day", "worse", agent.name, genome)
+
+
+def _cheats(agents: Sequence[Agent], seeds: Mapping[str, Genome]) -> Iterator[Control]:
+    if not agents:
+        return
+    agent, *others = agents
+    text = with_directives(text_of(seeds[agent.name]) or "", ())
+    foresight = text + "\n## Directives\n\n" + "".join(f"- {line}\n" for line in _FORESIGHT)
+    yield Control(
+        "cheat: asks for tomorrow's prices", "cheat", agent.name, with_text(seeds[agent.name], foresight)
+    )
+    other = next((a for a in others if a.role != agent.role), None)
+    if other is not None:
+        seat = with_text(seeds[agent.name], text_of(seeds[other.name]) or "")
+        yield Control("cheat: judges itself by another role", "cheat", agent.name, seat)
