@@ -14,9 +14,7 @@ def _thought(settings: Settings, generations: int) -> Settings:
     """Nothing but the loop: no audit, no preflight, no baselines of its own."""
     return replace(
         settings,
-        run=RunSettings(
-            generations=generations, baselines=[], preflight=False, remeasure=settings.run.remeasure
-        ),
+        run=RunSettings(generations=generations, baselines=[], preflight=False, remeasure=settings.run.remeasure),
         audit=AuditSettings(AuditWhen.never),
     )
 

@@ -135,10 +135,7 @@ class Ring:
         stream = f"duel {contest.incumbent.digest[:12]}"
         base = self.case(contest.lineage, contest.incumbent, stream, contest.bouts)
         live = [i for i, c in enumerate(contest.challengers) if c.standing == "open"]
-        cases = [
-            self.case(contest.lineage, contest.challengers[i].rewrite.genome, stream, contest.bouts)
-            for i in live
-        ]
+        cases = [self.case(contest.lineage, contest.challengers[i].rewrite.genome, stream, contest.bouts) for i in live]
         found = self._compare(base, cases)
         challengers = list(contest.challengers)
         for i, bout in zip(live, found, strict=True):
@@ -171,9 +168,7 @@ class Ring:
             return contest
         return replace(
             contest,
-            challengers=tuple(
-                replace(c, standing="discard") if c is winner else c for c in contest.challengers
-            ),
+            challengers=tuple(replace(c, standing="discard") if c is winner else c for c in contest.challengers),
         )
 
 

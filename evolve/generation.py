@@ -224,9 +224,7 @@ def _rewrite(
     own = state.population[lineage]
     parent = own.seed if parts.edits_of_seeds else own.champion
     given = {name: state.population[name].champion for name in donors}
-    key = content_key(
-        "rewrite", state.generation, lineage, parent.digest, {n: d.digest for n, d in given.items()}
-    )
+    key = content_key("rewrite", state.generation, lineage, parent.digest, {n: d.digest for n, d in given.items()})
     known = parts.memory.rewrite(key)
     if known is not None:
         return known

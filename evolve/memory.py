@@ -75,9 +75,7 @@ class Memory:
         }
         files = {f"{i}/{path}": text for i, r in enumerate(rewrites) for path, text in r.genome.items()}
         said = rewrites[0].hypothesis if rewrites else "nothing left to try"
-        self._append(
-            Entry("rewrite", key, value, genome=files or None), f"rewrite {lineage}: {said}", seconds
-        )
+        self._append(Entry("rewrite", key, value, genome=files or None), f"rewrite {lineage}: {said}", seconds)
         self._keep_rewrites(key, rewrites)
 
     def _keep_rewrites(self, key: str, rewrites: list[Rewrite]) -> None:
@@ -137,9 +135,7 @@ class Memory:
 
     def add_checkpoint(self, value: dict[str, Any]) -> None:
         self.checkpoints.append(value)
-        self._append(
-            Entry("checkpoint", content_key(value), value), f"generation {value['generation']} closed"
-        )
+        self._append(Entry("checkpoint", content_key(value), value), f"generation {value['generation']} closed")
         self.journal.flush()
 
     def find(self, kind: str, key: str) -> Mapping[str, Any] | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+import evolve
 from evolve.errors import UsageError
 from evolve.genome import Genome
 
@@ -106,8 +107,13 @@ def read_seeds(place: str) -> dict[str, Genome]:
 def _folder(place: str) -> Path:
     if not place.startswith(_PACKAGE):
         return Path(place)
+    name = place.removeprefix(_PACKAGE)
+    # Ours stand beside the engine; asking the import system first would let a foreign folder win.
+    beside = Path(evolve.__file__).resolve().parents[1].joinpath(*name.split("."))
+    if beside.is_dir():
+        return beside
     try:
-        return Path(str(files(place.removeprefix(_PACKAGE))))
+        return Path(str(files(name)))
     except ModuleNotFoundError:
         raise UsageError(
             f"population.path={place}: there is no such package. Name a folder instead: population.path=DIR."
@@ -122,8 +128,6 @@ def _text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise UsageError(
-            f"{file}: byte {error.start} is not UTF-8. An agent is text; save it as UTF-8."
-        ) from None
+        raise UsageError(f"{file}: byte {error.start} is not UTF-8. An agent is text; save it as UTF-8.") from None
     except OSError as error:
         raise UsageError(f"{file}: cannot be read ({error.strerror}). Mend its permissions.") from None

@@ -119,9 +119,7 @@ class Run:
     def execute(self) -> Result:
         """To its end. Raises whatever a broken machine raises; what is recorded stays recorded."""
         if (said := self.memory.find("findings", "end")) is not None:
-            return self._result(
-                "it was finished before", Findings.from_json(said["findings"]), said["audits"]
-            )
+            return self._result("it was finished before", Findings.from_json(said["findings"]), said["audits"])
         reason = self._loop()
         if self._stopping is not None:
             return self._result(reason, None, [])
@@ -226,9 +224,7 @@ class Run:
         return {(c.lineage, c.genome.digest): o for c, o in zip(cases, outcomes, strict=True)}
 
     def _audit_now(self) -> None:
-        self._bench.trials(
-            self._audit_cases({n: [line.champion] for n, line in self._state.population.items()})
-        )
+        self._bench.trials(self._audit_cases({n: [line.champion] for n, line in self._state.population.items()}))
 
     def _baselines(self) -> dict[str, Record]:
         """The same run by other rules, thought to the same number of generations."""
@@ -236,9 +232,7 @@ class Run:
         records = {}
         for name in self._settings.run.baselines:
             settings = BASELINES[name](self._settings, self._state.generation)
-            thought = Run(
-                settings, self._substrate, self._mutate, self._workers, seeds, known=self.memory.outcomes
-            )
+            thought = Run(settings, self._substrate, self._mutate, self._workers, seeds, known=self.memory.outcomes)
             thought._loop()
             records[name] = thought._record({})
         return records
@@ -264,8 +258,7 @@ class Run:
 def selection_of(settings: SelectionSettings) -> Selection:
     if settings.rewrite < 0 or settings.donors < 0:
         raise UsageError(
-            f"selection.rewrite={settings.rewrite} and selection.donors={settings.donors}: "
-            "neither may be negative."
+            f"selection.rewrite={settings.rewrite} and selection.donors={settings.donors}: neither may be negative."
         )
     return Ranked(settings.rewrite, settings.donors, settings.pick.value)
 

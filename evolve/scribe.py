@@ -27,9 +27,7 @@ class Recorder:
         self._mutator = mutator
 
     def seed(self, state: State, lineage: str, genome: Genome) -> str:
-        commit = self._commit(
-            state, lineage, genome, (), f"seed {lineage}", {"Status": "seed", "Mutator": "none"}
-        )
+        commit = self._commit(state, lineage, genome, (), f"seed {lineage}", {"Status": "seed", "Mutator": "none"})
         if self._memory.find("seed", lineage) is None:
             value = {"genome": genome.digest, "commit": commit}
             self._memory.add("seed", lineage, value, f"seed {lineage}", genome, commit)
@@ -49,9 +47,7 @@ class Recorder:
             "Mutator": f"{self._mutator} {attempt.rewrite.kind}",
             "Cost": "0" if cost is None else f"{cost:.6g} USD",
         }
-        commit = self._commit(
-            state, attempt.lineage, attempt.genome, parents, attempt.rewrite.hypothesis, trailers
-        )
+        commit = self._commit(state, attempt.lineage, attempt.genome, parents, attempt.rewrite.hypothesis, trailers)
         key = content_key(attempt.lineage, attempt.generation, attempt.genome.digest)
         if key not in self._memory.verdicts:
             self._memory.add_verdict(key, Attempt(**{**vars(attempt), "commit": commit}))
@@ -120,9 +116,7 @@ def restore_state(memory: Memory, schedule: Schedule, mutator: Mutator) -> State
             for name, reigns in last["population"].items()
         }
     )
-    state = State(
-        population, last["carried"], last["generation"], quiet=last["quiet"], commits=last["commits"]
-    )
+    state = State(population, last["carried"], last["generation"], quiet=last["quiet"], commits=last["commits"])
     carried: dict[str, Any] = {}
     for point in memory.checkpoints:
         measured = point["measured"]

@@ -323,8 +323,7 @@ class Findings:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Findings:
         tables = tuple(
-            Table(t["title"], tuple(t["columns"]), tuple(tuple(row) for row in t["rows"]))
-            for t in value["tables"]
+            Table(t["title"], tuple(t["columns"]), tuple(tuple(row) for row in t["rows"])) for t in value["tables"]
         )
         return cls(**{**value, "tables": tables, "notes": tuple(value["notes"])})
 
@@ -411,8 +410,7 @@ class Substrate(ABC):
     def rank(self, history: Sequence[Mapping[str, Outcome]], state: Mapping[str, Any]) -> dict[str, float]:
         """Lineage -> rank, higher is better; here the last score. A missing score ranks below all."""
         return {
-            lineage: -math.inf if o.score is None else self.metric.sign * o.score
-            for lineage, o in history[-1].items()
+            lineage: -math.inf if o.score is None else self.metric.sign * o.score for lineage, o in history[-1].items()
         }
 
     def advance(

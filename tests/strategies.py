@@ -47,9 +47,7 @@ def valid(kind: Callable[..., Any], *parts: st.SearchStrategy[Any], **named: st.
     return drawn.map(build).filter(lambda built: built is not None)
 
 
-plain_windows = st.builds(Window, st.integers(1, 300)) | st.builds(
-    Window, st.integers(1, 30), st.just("month")
-)
+plain_windows = st.builds(Window, st.integers(1, 300)) | st.builds(Window, st.integers(1, 30), st.just("month"))
 moment_windows = plain_windows.filter(lambda window: window.days >= 5)
 sides = st.sampled_from(["above", "below"])
 orders = st.sampled_from(["highest", "lowest"])
@@ -61,9 +59,7 @@ series = st.sampled_from([*PHRASES, "factor_market", "factor_momentum", "industr
 forms = st.sampled_from(
     ["return", "risk-adjusted return", "volatility", "beta", "correlation", "best day", "average", "high"]
 )
-measures = valid(Measure, forms, moment_windows) | valid(
-    Measure, st.just("return"), plain_windows, plain_windows
-)
+measures = valid(Measure, forms, moment_windows) | valid(Measure, st.just("return"), plain_windows, plain_windows)
 quantities = st.one_of(
     valid(Quantity, series, st.just("level")),
     valid(Quantity, series, st.sampled_from(["change", "average", "distance"]), plain_windows),
@@ -110,6 +106,4 @@ def directives(role: str | None = None) -> st.SearchStrategy[Directive]:
     return st.one_of([KINDS[kind] for kind in kinds])
 
 
-prose = st.sampled_from(
-    ["Be careful.", "- I am prose.", "", "### A heading", "  * Rank by gut feeling.", "|"]
-)
+prose = st.sampled_from(["Be careful.", "- I am prose.", "", "### A heading", "  * Rank by gut feeling.", "|"])

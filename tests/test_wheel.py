@@ -52,9 +52,7 @@ def test_it_runs_from_another_directory(wheel: Path, tmp_path: Path) -> None:
     subprocess.run([*install, str(wheel)], check=True)
     environment = {**os.environ, "PYTHONPATH": str(site)}
     where = [sys.executable, "-c", "import evolve; print(evolve.__file__)"]
-    found = subprocess.run(
-        where, cwd=away, env=environment, check=True, capture_output=True, text=True
-    ).stdout
+    found = subprocess.run(where, cwd=away, env=environment, check=True, capture_output=True, text=True).stdout
     assert found.startswith(str(site))
     command = [sys.executable, "-m", "evolve", "+domain=finance", "run.generations=1", "run.baselines=[]"]
     done = subprocess.run(command, cwd=away, env=environment, capture_output=True, text=True, timeout=300)

@@ -60,9 +60,7 @@ def _tree(nested: Mapping[str, Any], objects: list[Object]) -> str:
             try:
                 child = blob(inner.encode())
             except UnicodeEncodeError:
-                raise UsageError(
-                    f"{name!r}: the text holds a lone surrogate; it must be valid Unicode."
-                ) from None
+                raise UsageError(f"{name!r}: the text holds a lone surrogate; it must be valid Unicode.") from None
             objects.append(child)
             # Git sorts a folder as if its name ended in a slash.
             rows.append((name.encode(), b"100644", child.id))
@@ -80,8 +78,7 @@ def _parts(path: str) -> list[str]:
     bad = any(part in ("", ".", "..") or part.lower() == ".git" for part in parts)
     if bad or _CONTROL.search(path) or "\\" in path:
         raise UsageError(
-            f"{path!r} cannot be a file of a genome. Use a relative path without '..', '.git' and control "
-            "characters."
+            f"{path!r} cannot be a file of a genome. Use a relative path without '..', '.git' and control characters."
         )
     return parts
 

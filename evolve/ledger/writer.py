@@ -30,9 +30,7 @@ _WORTH = 1.0
 class Ledger:
     """State has one owner: whoever holds the run's lock. Thread-safe."""
 
-    def __init__(
-        self, repository: Repository, run: str, entries: tuple[Entry, ...], head: str, epoch: int
-    ) -> None:
+    def __init__(self, repository: Repository, run: str, entries: tuple[Entry, ...], head: str, epoch: int) -> None:
         self.entries = entries
         self._repository, self._run, self._epoch = repository, run, epoch
         self._head, self._count = head, len(entries)
@@ -77,9 +75,7 @@ class Ledger:
         tree, objects = trees(files)
         with self._mutex:
             if entry.attempt and not self._head:
-                raise ValueError(
-                    "a journal cannot begin with an attempt: its first parent is the entry before"
-                )
+                raise ValueError("a journal cannot begin with an attempt: its first parent is the entry before")
             parents = [p for p in (self._head, entry.attempt) if p]
             one = commit(tree, parents, one_line(summary), self._epoch + self._count)
             self._hold([*objects, one])
@@ -157,9 +153,7 @@ def _first(repository: Repository, head: str) -> str:
 
 
 def _json(value: Mapping[str, Any]) -> str:
-    return (
-        json.dumps(value, sort_keys=True, allow_nan=False, ensure_ascii=False, separators=(",", ":")) + "\n"
-    )
+    return json.dumps(value, sort_keys=True, allow_nan=False, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 def _cannot_write(repository: Repository, error: OSError) -> LedgerError:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from evolve.config import MutatorSettings
 from evolve.mutators.base import Mutator
 from evolve.substrate import Brief, Rewrite, Substrate
 
@@ -15,13 +16,13 @@ __all__ = ["Embedded"]
 class Embedded(Mutator):
     """Takes the most promising of the domain's own proposals that was not tried before.
 
-    `length_price`: what 100 characters of growth must be worth, in the unit of the predicted effect, so
-    that a genome cannot grow without bound.
+    `mutator.length_price` is what 100 characters of growth must be worth, in the unit of the predicted
+    effect, so that a genome cannot grow without bound.
     """
 
-    def __init__(self, substrate: Substrate, length_price: float = 0.0) -> None:
+    def __init__(self, substrate: Substrate, settings: MutatorSettings | None = None) -> None:
         self._substrate = substrate
-        self._price = length_price / 100
+        self._price = (settings or MutatorSettings()).length_price / 100
 
     def rewrite(self, brief: Brief, rng: np.random.Generator) -> list[Rewrite]:
         proposals = self._substrate.propose(brief, rng)

@@ -121,9 +121,7 @@ def _front_problems(layer: str, role: str) -> list[str]:
         return [f"it {given}; write a line 'Layer: {'|'.join(LAYERS)}' under the title"]
     if role not in LAYERS[layer]:
         given = f"says 'Role: {role}'" if role else "has no Role"
-        return [
-            f"it {given}; in the {layer} layer write a line 'Role: {'|'.join(LAYERS[layer])}' under the title"
-        ]
+        return [f"it {given}; in the {layer} layer write a line 'Role: {'|'.join(LAYERS[layer])}' under the title"]
     return []
 
 
@@ -166,9 +164,7 @@ def with_directives(text: str, directives: Sequence[Directive]) -> str:
     return "\n".join(out for index, line in enumerate(lines) for out in edits.get(index, [line]))
 
 
-def _insert_first(
-    lines: list[str], edits: dict[int, list[str]], bullets: list[str], first: int | None
-) -> None:
+def _insert_first(lines: list[str], edits: dict[int, list[str]], bullets: list[str], first: int | None) -> None:
     """Put bullets before the first directive; without one, into an empty section or a new one at the end."""
     if first is not None:
         edits[first] = [*bullets, *edits.get(first, [lines[first]])]
@@ -184,14 +180,10 @@ def load_population(path: Path | str) -> dict[str, str]:
     """The agents of a folder: file name without `.md` -> text, sorted by name. UsageError if unusable."""
     folder = Path(path)
     if not folder.is_dir():
-        raise UsageError(
-            f"population.path={folder} is not a folder; give a folder of agents, one .md file each"
-        )
+        raise UsageError(f"population.path={folder} is not a folder; give a folder of agents, one .md file each")
     files = sorted(file for file in folder.glob("*.md") if file.name.lower() != "readme.md")
     if not files:
-        raise UsageError(
-            f"population.path={folder} holds no .md file; write one agent a file (docs/agents.md)"
-        )
+        raise UsageError(f"population.path={folder} holds no .md file; write one agent a file (docs/agents.md)")
     population: dict[str, str] = {}
     holders: dict[str, str] = {}
     for file in files:
@@ -215,6 +207,4 @@ def _text_of(file: Path) -> str:
     except UnicodeDecodeError as error:
         raise UsageError(f"{file} is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
     except OSError as error:
-        raise UsageError(
-            f"{file} cannot be read ({error.strerror}); check its kind and permissions"
-        ) from error
+        raise UsageError(f"{file} cannot be read ({error.strerror}); check its kind and permissions") from error

@@ -16,8 +16,12 @@ if TYPE_CHECKING:
 
 __all__ = ["controls"]
 
-_CHURN = "Rank by highest 1-day return; hold the top 1; rebalance daily."
-"""Buys yesterday's winner every day: it turns the whole book over daily, at some 25 % of it a year in costs."""
+_CHURN = (
+    "Rank by highest 1-day return; hold the top {quarter}; rebalance daily.",
+    "Rank by lowest 1-day return; hold the top {quarter}; rebalance daily.",
+)
+"""Yesterday's winners beside yesterday's losers: whatever skill is in the one is undone by the other, and what
+is left are the costs of renewing half of the book every day, some 15 % of it a year."""
 
 _FORESIGHT = (
     "Buy what rises tomorrow.",
@@ -38,16 +42,19 @@ def controls(finance: Finance, seeds: Mapping[str, Genome]) -> Iterator[Control]
                 yield Control(f"null: {name} in other words", "null", name, null)
                 break
     pickers = [agent for agent in agents.values() if agent.role == "selection"]
-    if pickers and finance.settings.cost_bps > 0:
-        yield _churner(pickers[0], seeds)
+    if pickers and finance.settings.cost_bps > 0 and len(finance.panel.tickers) >= 4:
+        yield _churner(finance, pickers, seeds)
     yield from _cheats(list(agents.values()), seeds)
 
 
-def _churner(agent: Agent, seeds: Mapping[str, Genome]) -> Control:
-    directive = parse(_CHURN)
-    directives = () if directive is None else (directive,)
+def _churner(finance: Finance, pickers: Sequence[Agent], seeds: Mapping[str, Genome]) -> Control:
+    """In the seat whose own book is the least noisy, so that costs and not luck decide."""
+    rows = slice(0, finance.calendar.first)
+    agent = min(pickers, key=lambda a: float(finance.desk.solo(a, rows).std()))
+    quarter = len(finance.panel.tickers) // 4
+    directives = [d for line in _CHURN if (d := parse(line.format(quarter=quarter))) is not None]
     genome = with_text(seeds[agent.name], with_directives(text_of(seeds[agent.name]) or "", directives))
-    return Control("worse: yesterday's winner, every day", "worse", agent.name, genome)
+    return Control("worse: yesterday's winners and losers, every day", "worse", agent.name, genome)
 
 
 def _cheats(agents: Sequence[Agent], seeds: Mapping[str, Genome]) -> Iterator[Control]:
@@ -56,9 +63,7 @@ def _cheats(agents: Sequence[Agent], seeds: Mapping[str, Genome]) -> Iterator[Co
     agent, *others = agents
     text = with_directives(text_of(seeds[agent.name]) or "", ())
     foresight = text + "\n## Directives\n\n" + "".join(f"- {line}\n" for line in _FORESIGHT)
-    yield Control(
-        "cheat: asks for tomorrow's prices", "cheat", agent.name, with_text(seeds[agent.name], foresight)
-    )
+    yield Control("cheat: asks for tomorrow's prices", "cheat", agent.name, with_text(seeds[agent.name], foresight))
     other = next((a for a in others if a.role != agent.role), None)
     if other is not None:
         seat = with_text(seeds[agent.name], text_of(seeds[other.name]) or "")

@@ -20,7 +20,7 @@ from substrates.finance.ground import Ground, Member, TeamConfig, exposure_of, o
 from substrates.finance.market.panel import Panel
 from substrates.finance.portfolio import Floats
 from substrates.finance.signals import interpret
-from substrates.finance.team import Team, paired
+from substrates.finance.team import Team, clean, paired
 
 __all__ = ["Desk", "text_of", "with_text"]
 
@@ -29,6 +29,9 @@ _MEMBERS = 96
 
 _SERIES = 2048
 """Daily series kept, about 50 kB each."""
+
+_CONTRIBUTIONS = 64
+"""Of decision agents and their variants; each keeps its team alive."""
 
 _TEAMS = 12
 """Teams kept with what was computed of them, about 10 MB each."""
@@ -59,8 +62,8 @@ class Desk:
         self.member = lru_cache(_MEMBERS)(self._member)
         self._own = lru_cache(_SERIES)(self._own_series)
         self._teams = lru_cache(_TEAMS)(self._team)
-        self._seated = lru_cache(_TEAMS)(lambda member, team: team.replaced(member).heeding(team))
-        self._contribution = lru_cache(_SERIES)(lambda team, name: team.contribution(name))
+        self._seated = lru_cache(_CONTRIBUTIONS)(lambda member, team: team.replaced(member).heeding(team))
+        self._contribution = lru_cache(_CONTRIBUTIONS)(lambda team, name: team.contribution(name))
 
     def agent(self, name: str, genome: Genome) -> Agent:
         return parse_agent(name, text_of(genome) or "")
@@ -91,15 +94,16 @@ class Desk:
         member = self.member(agent)
         if agent.layer == "decision":
             seated = team if member in team.members else self._seated(member, team)
-            return self._contribution(seated, agent.name)[rows]
+            contribution: Floats = clean(self._contribution(seated, agent.name)[rows])
+            return contribution
         return self.solo(agent, rows)
 
     def solo(self, agent: Agent, rows: slice) -> Floats:
         """Timing or selection skill [len(rows)] of an agent by itself."""
         own = self._own(agent.role, agent.directives)
         if _picks(agent):
-            return (own - self.ground.benchmark.net)[rows]
-        return timing(own, self.ground, own[rows].mean(keepdims=True))[rows]
+            return clean((own - self.ground.benchmark.net)[rows])
+        return clean(timing(own, self.ground, own[rows].mean(keepdims=True))[rows])
 
     def looks_ahead(self, agent: Agent) -> bool:
         """Whether its past changes when everything after the middle of the panel is taken away."""

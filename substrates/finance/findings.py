@@ -88,9 +88,7 @@ def findings(record: Record, desk: Desk, sealed: Callable[[], Desk], days: Calen
         test = bootstrap_difference(evolved.net, frozen.net, _SEED)
         helped = test.difference > 0 and test.p <= LEVEL
         z = jobson_korkie_memmel(evolved.net, frozen.net)
-        figures |= _finite(
-            {"difference": test.difference, "p": test.p, "low": test.low, "high": test.high, "jkm_z": z}
-        )
+        figures |= _finite({"difference": test.difference, "p": test.p, "low": test.low, "high": test.high, "jkm_z": z})
         sentence = _sentence(test, helped, z, len(evolved.net))
     notes = [_kept(record, name) for name in record.baselines if name in _NAMES and name != "frozen"]
     if record.audits:
@@ -147,9 +145,7 @@ def _trial_series(record: Record, desk: Desk, rows: slice) -> Floats:
 
 def _ways(tracks: Mapping[str, Track]) -> Table:
     columns = ("", "Sharpe ratio", "return a year", "drawdown", "turnover a year", "cost a year")
-    return Table(
-        "The walk: all days out of sample, net of costs", columns, tuple(t.row(n) for n, t in tracks.items())
-    )
+    return Table("The walk: all days out of sample, net of costs", columns, tuple(t.row(n) for n, t in tracks.items()))
 
 
 def _sentence(test: Comparison, helped: bool, z: float, days: int) -> str:
@@ -161,7 +157,8 @@ def _sentence(test: Comparison, helped: bool, z: float, days: int) -> str:
     if helped:
         return f"There is evidence that evolution helped: {figures}."
     if test.difference == 0.0:
-        return f"There is no evidence that evolution helped: the evolved team did what the seeds did, over {days:,} days."
+        same = f"the evolved team did what the seeds did, over {days:,} days"
+        return f"There is no evidence that evolution helped: {same}."
     return f"There is no evidence that evolution helped: {figures}."
 
 
@@ -240,7 +237,8 @@ def _first_score(record: Record, lineage: str, digest: str) -> float | None:
 
 
 def _data(desk: Desk) -> list[str]:
-    return [f"Data: {sentence}" for sentence in desk.panel.missing]
+    """What was missing, each sentence once, however many series it is about."""
+    return [f"Data: {sentence}" for sentence in dict.fromkeys(desk.panel.missing.values())]
 
 
 def _shown(value: float | None) -> float | None:

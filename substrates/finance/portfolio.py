@@ -31,9 +31,6 @@ Days = npt.NDArray[np.bool_]
 ONE_WAY_COST = 5e-4
 """Cost of trading, as a share of the traded value: 5 bps, a convention for US large caps."""
 
-_CHUNK = 64
-"""Trading days looked at together while nothing is traded (measured: 8 to 256 are equally fast)."""
-
 
 class Rule(Protocol):
     """How a target is traded: on which days, from which distance, and how far towards it."""
@@ -62,9 +59,7 @@ class Result:
         return Result(self.net[rows], self.gross[rows], self.turnover[rows], self.cost[rows])
 
 
-def simulate(
-    target: Floats, returns: Floats, cost: float = ONE_WAY_COST, start: Floats | None = None
-) -> Result:
+def simulate(target: Floats, returns: Floats, cost: float = ONE_WAY_COST, start: Floats | None = None) -> Result:
     """The returns of holding `target` [T, N] over `returns` [T, N], in wealth shares a day.
 
     Each close the book is traded from its drifted weights to the day's row, and `cost` is paid on the
@@ -109,9 +104,7 @@ def growth_of(returns: Floats) -> Floats:
     return np.cumprod(1.0 + returns, axis=0, dtype=np.float64)
 
 
-def apply_execution(
-    target: Floats, rule: Rule, returns: Floats, days: Days, start: Floats | None = None
-) -> Floats:
+def apply_execution(target: Floats, rule: Rule, returns: Floats, days: Days, start: Floats | None = None) -> Floats:
     """What is held [T, N] when `target` is traded by `rule` on `days` [T] only, drifting in between.
 
     A day trades when half the L1 distance from the drifted holding to the target (the share of the book to
@@ -179,20 +172,29 @@ def _trades(target: Floats, rule: Rule, growth: Floats, days: Days, start: Float
     origin = np.ones(target.shape[1])
     if rule.band <= 0.0 and rule.step >= 1.0:
         return _Trades(events, np.vstack([first, target[events]]), np.vstack([origin, growth[events]]))
+    return _trades_one_by_one(target[events], rule, growth[events], events, first)
+
+
+def _trades_one_by_one(
+    wanted: Floats, rule: Rule, growth: Floats, events: npt.NDArray[np.intp], start: Floats
+) -> _Trades:
+    """A band or a step makes each trade depend on the one before: one turn of the loop a trading day."""
+    ratios = growth.copy()
+    ratios[1:] /= growth[:-1]
     traded: list[int] = []
-    held, base = [first], [origin]
-    position, chunk = 0, 1
-    while position < len(events):
-        ahead = events[position : position + chunk]
-        drifted = _drift(held[-1], growth[ahead] / base[-1])
-        gap = target[ahead] - drifted
-        beyond = np.flatnonzero(np.abs(gap).sum(axis=1) / 2.0 > rule.band)
-        if not beyond.size:
-            position, chunk = position + len(ahead), min(2 * chunk, _CHUNK)
-            continue
-        hit = int(beyond[0])
-        traded.append(int(ahead[hit]))
-        held.append(drifted[hit] + rule.step * gap[hit])
-        base.append(growth[ahead[hit]])
-        position, chunk = position + hit + 1, 1
+    held, base = [start], [np.ones(len(start))]
+    # Cash is carried as one more number, so that a day costs few numpy calls (measured: 6 us).
+    now, cash, reach = start, 1.0 - float(start.sum()), 2.0 * rule.band
+    for i, (aim, ratio) in enumerate(zip(wanted, ratios, strict=True)):
+        now = now * ratio
+        total = float(np.add.reduce(now)) + cash
+        now /= total
+        cash /= total
+        gap = aim - now
+        if np.add.reduce(np.abs(gap)) > reach:
+            now = now + rule.step * gap
+            cash = 1.0 - float(np.add.reduce(now))
+            traded.append(int(events[i]))
+            held.append(now)
+            base.append(growth[i])
     return _Trades(np.asarray(traded, dtype=np.intp), np.asarray(held), np.asarray(base))

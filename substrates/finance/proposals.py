@@ -47,9 +47,7 @@ class _Edit:
     donors: tuple[str, ...] = ()
 
 
-def propose(
-    desk: Desk, brief: Brief, rng: np.random.Generator, settings: FinanceSettings
-) -> list[Rewrite]:
+def propose(desk: Desk, brief: Brief, rng: np.random.Generator, settings: FinanceSettings) -> list[Rewrite]:
     """Edits of the parent, most promising first; `expected` is the t of the paired daily difference."""
     rows = slice(*brief.conditions["rows"])
     if rows.stop - rows.start < settings.duel_days:

@@ -161,9 +161,7 @@ class Finance(Substrate):
         """All champions in one pass over one team."""
         desk, team = self.desk, self._team(self.desk, cases[0])
         conditions, found = cases[0].conditions, {}
-        walk = evidence.walk(
-            team, slice(*conditions["window"]), conditions["voices"], conditions["holdings"]
-        )
+        walk = evidence.walk(team, slice(*conditions["window"]), conditions["voices"], conditions["holdings"])
         for case in cases:
             if (problem := desk.problem(case.lineage, case.genome)) is not None:
                 found[case.lineage] = Outcome(problem[0], evidence={"reason": problem[1]})

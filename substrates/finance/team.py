@@ -29,7 +29,7 @@ from substrates.finance.ground import (
 from substrates.finance.portfolio import Floats, Result, follow, trading_days
 from substrates.finance.signals.position import AllocationRule, ExecutionRule
 
-__all__ = ["Book", "Darwin", "Ground", "Member", "Team", "TeamConfig", "own_book", "paired", "timing"]
+__all__ = ["Book", "Darwin", "Ground", "Member", "Team", "TeamConfig", "clean", "own_book", "paired", "timing"]
 
 Mix = tuple[Floats, Floats]
 """Mean exposure [T] and mean weights [T, N] of a team, before its decision layer."""
@@ -50,9 +50,7 @@ class Book:
 class Team:
     """The members of one generation over all rows of a ground. Everything is computed once, when asked."""
 
-    def __init__(
-        self, members: Iterable[Member], ground: Ground, books: Mapping[str, Floats] | None = None
-    ) -> None:
+    def __init__(self, members: Iterable[Member], ground: Ground, books: Mapping[str, Floats] | None = None) -> None:
         """`books`: net returns [T] of `own_book` where they are known already, by member."""
         self.members = tuple(members)
         self.ground = ground
@@ -144,11 +142,11 @@ class Team:
         """A member's fitness series over `rows`: timing, selection or contribution, by its role."""
         member = self.members[self._seats[name]]
         if member.layer == "decision":
-            return _clean(self.contribution(name)[rows])
+            return clean(self.contribution(name)[rows])
         if member.picks:
-            return _clean((self._net(member) - self.ground.benchmark.net)[rows])
+            return clean((self._net(member) - self.ground.benchmark.net)[rows])
         exposure = exposure_of(member)
-        return _clean(timing(exposure, self.ground, exposure[rows].mean(keepdims=True))[rows])
+        return clean(timing(exposure, self.ground, exposure[rows].mean(keepdims=True))[rows])
 
     def replaced(self, member: Member, book: Floats | None = None) -> Team:
         """The same team with another member, and its own book's net return if known, in that seat."""
@@ -237,11 +235,12 @@ def paired(child: Member, parent: Team, rows: slice = slice(None), book: Floats 
     """
     team = parent.replaced(child, book)
     if child.layer == "decision":
-        return _clean((team.heeding(parent).net - parent.net)[rows])
-    return _clean(team.series(child.name, rows) - parent.series(child.name, rows))
+        return clean((team.heeding(parent).net - parent.net)[rows])
+    return clean(team.series(child.name, rows) - parent.series(child.name, rows))
 
 
-def _clean(series: Floats) -> Floats:
+def clean(series: Floats) -> Floats:
+    """Without what is only rounding: two equal agents differ by nothing."""
     return np.where(np.abs(series) < _ROUNDING, 0.0, series)
 
 

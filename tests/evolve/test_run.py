@@ -126,9 +126,7 @@ def test_two_challengers_are_one_contest_with_at_most_one_keep() -> None:
         return [Rewrite(guess(number + 1), "nearer"), Rewrite(guess(number + 2), "nearer still")]
 
     toy, workers, tape = Toy(), LocalWorkers(2), Tape()
-    settings = replace(
-        SETTINGS, acceptance=AcceptanceSettings(method=Method.greedy), run=RunSettings(generations=1)
-    )
+    settings = replace(SETTINGS, acceptance=AcceptanceSettings(method=Method.greedy), run=RunSettings(generations=1))
     result = Run(settings, toy, lambda: Scripted(both), workers, {"a": guess(0.0)}, journal=tape).execute()
     workers.close()
     assert [a.verdict for a in result.record.attempts] == ["discard", "keep"]
@@ -160,9 +158,7 @@ def test_a_champion_that_breaks_is_dethroned() -> None:
                 return Outcome("invalid", evidence={"reason": "above 2"})
             return super().trial(case, bench)
 
-    settings = replace(
-        SETTINGS, acceptance=AcceptanceSettings(method=Method.greedy), run=RunSettings(generations=5)
-    )
+    settings = replace(SETTINGS, acceptance=AcceptanceSettings(method=Method.greedy), run=RunSettings(generations=5))
     result, tape = play(settings=settings, toy=Fickle(), seeds={"a": guess(1.75)})
     ruled = [float(champions["a"]["agent.txt"]) for champions in result.record.champions]
     assert max(ruled[:3]) > 2
@@ -200,9 +196,7 @@ def test_kept_children_must_work_together() -> None:
     ],
 )
 def test_it_stops_where_it_is_told(limits: RunSettings, said: str) -> None:
-    result, _ = play(
-        settings=replace(SETTINGS, run=limits), toy=Toy(), seeds={"a": guess(3.0), "b": guess(3.0)}
-    )
+    result, _ = play(settings=replace(SETTINGS, run=limits), toy=Toy(), seeds={"a": guess(3.0), "b": guess(3.0)})
     assert result.reason == said
 
 
@@ -233,9 +227,7 @@ def test_audit_results_reach_no_brief() -> None:
     Run(settings, toy, lambda: scripted, workers, SEEDS, journal=tape).execute()
     workers.close()
     audited = {
-        e.value["outcome"]["score"]
-        for e in tape.entries
-        if e.kind == "outcome" and e.value["stream"] == "audit"
+        e.value["outcome"]["score"] for e in tape.entries if e.kind == "outcome" and e.value["stream"] == "audit"
     }
     assert len(audited) > len(SEEDS)
     for brief in scripted.briefs:

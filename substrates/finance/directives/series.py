@@ -14,8 +14,12 @@ Unit = Literal["percent", "points", "price", "plain"]
 
 PHRASES: dict[str, str] = {
     "treasury_3m": "3-month yield",
+    "treasury_6m": "6-month yield",
+    "treasury_1y": "1-year yield",
     "treasury_2y": "2-year yield",
+    "treasury_5y": "5-year yield",
     "treasury_10y": "10-year yield",
+    "treasury_30y": "30-year yield",
     "term_spread": "10-year minus 3-month spread",
     "oil": "oil",
     "gold": "gold",

@@ -187,9 +187,7 @@ class VolatilityTarget:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "target", _level(self.target))
-        _need(
-            0 < self.target <= 1, f"a volatility target is above 0 and at most 100 %, not {self.target:.0%}"
-        )
+        _need(0 < self.target <= 1, f"a volatility target is above 0 and at most 100 %, not {self.target:.0%}")
         _need(self.window.days >= FEWEST_FOR_MOMENTS, f"a volatility needs {FEWEST_FOR_MOMENTS} days or more")
 
 
@@ -235,9 +233,7 @@ class Tilt:
 
     def __post_init__(self) -> None:
         plain = _SECTOR.fullmatch(self.sector) is not None and _NO_SECTOR.search(self.sector) is None
-        _need(
-            plain, f"a sector is named by plain words without 'when', 'in' or 'stocks', not {self.sector!r}"
-        )
+        _need(plain, f"a sector is named by plain words without 'when', 'in' or 'stocks', not {self.sector!r}")
         object.__setattr__(self, "sector", sector_name(self.sector))
 
 

@@ -24,9 +24,7 @@ def assemble(prices: pd.DataFrame, sources: Mapping[str, Source], sectors: Mappi
     gaps = np.isnan(values) & np.isfinite(filled)
     for column, ticker in enumerate(prices.columns):
         if gaps[:, column].any():
-            missing[str(ticker)] = (
-                f"{int(gaps[:, column].sum())} missing prices were carried on from the day before"
-            )
+            missing[str(ticker)] = f"{int(gaps[:, column].sum())} missing prices were carried on from the day before"
     series = {}
     for name, source in sources.items():
         series[name], silent = _as_known(source, dates)

@@ -52,7 +52,8 @@ class Panel:
             return head
         listed = np.isfinite(self.prices)
         both = np.vstack([listed[:1], listed[1:] & listed[:-1]])
-        return self.returns.sum(axis=1) / np.maximum(both.sum(axis=1), 1)
+        mean: Floats = self.returns.sum(axis=1) / np.maximum(both.sum(axis=1), 1)
+        return mean
 
     @cached_property
     def month_starts(self) -> npt.NDArray[np.bool_]:

@@ -33,9 +33,7 @@ def read_prices(path: str) -> pd.DataFrame:
     else:
         frame = _wide(file, table, days, names["date"])
     if len(frame) < MINIMUM_DAYS:
-        raise UsageError(
-            f"{file}: {len(frame)} days of prices are too few; at least {MINIMUM_DAYS} are needed."
-        )
+        raise UsageError(f"{file}: {len(frame)} days of prices are too few; at least {MINIMUM_DAYS} are needed.")
     return frame
 
 
@@ -50,22 +48,16 @@ def read_sectors(path: str, tickers: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for row, (ticker, sector) in enumerate(zip(table[names["ticker"]], table[names["sector"]], strict=True)):
         if str(ticker) not in tickers:
-            raise UsageError(
-                f"{file}: row {row + 2}: {ticker!r} has no prices. Take the row out, or add prices."
-            )
+            raise UsageError(f"{file}: row {row + 2}: {ticker!r} has no prices. Take the row out, or add prices.")
         if not isinstance(sector, str) or not sector.strip():
-            raise UsageError(
-                f"{file}: row {row + 2}: {ticker!r} has no sector. Fill it in, or take the row out."
-            )
+            raise UsageError(f"{file}: row {row + 2}: {ticker!r} has no sector. Fill it in, or take the row out.")
         found[str(ticker)] = sector.strip()
     return found
 
 
 def _table(file: Path, option: str) -> pd.DataFrame:
     if not file.is_file():
-        raise UsageError(
-            f"{option}={file}: there is no such file. Give the path of a CSV or Parquet file. {_HELP}"
-        )
+        raise UsageError(f"{option}={file}: there is no such file. Give the path of a CSV or Parquet file. {_HELP}")
     try:
         if file.suffix.lower() in (".parquet", ".pq"):
             table = pd.read_parquet(file)
@@ -74,26 +66,20 @@ def _table(file: Path, option: str) -> pd.DataFrame:
             return pd.read_csv(file, dtype=str, keep_default_na=False, na_values=["", "NA", "NaN", "nan"])
     except (ValueError, OSError, pd.errors.ParserError, UnicodeDecodeError) as error:
         said = str(error).strip().splitlines()
-        raise UsageError(
-            f"{file} cannot be read as a table: {said[0] if said else error!r}. {_HELP}"
-        ) from None
+        raise UsageError(f"{file} cannot be read as a table: {said[0] if said else error!r}. {_HELP}") from None
     raise UsageError(
         f"{option}={file}: {file.suffix or 'no ending'!r} is no type that can be read; use .csv or .parquet."
     )
 
 
 def _days(file: Path, table: pd.DataFrame, column: object) -> pd.Series:
-    days = pd.to_datetime(
-        table[column], errors="coerce", format="mixed" if table[column].dtype == object else None
-    )
+    days = pd.to_datetime(table[column], errors="coerce", format="mixed" if table[column].dtype == object else None)
     bad = np.flatnonzero(days.isna().to_numpy())
     if len(table) == 0:
         raise UsageError(f"{file}: there are no rows under the header. {_HELP}")
     if bad.size:
         value = table[column].iloc[bad[0]]
-        raise UsageError(
-            f"{file}: row {bad[0] + 2}, column {column!r}: {value!r} is no date; write it as 1994-01-03."
-        )
+        raise UsageError(f"{file}: row {bad[0] + 2}, column {column!r}: {value!r} is no date; write it as 1994-01-03.")
     return days.dt.normalize()
 
 

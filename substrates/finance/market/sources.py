@@ -135,9 +135,7 @@ def _monthly() -> dict[str, Source]:
     yields = _dated("arch", "data/default/default.csv.gz") / 100
     cpi = _dated("arch", "data/core_cpi/core-cpi.csv.gz")["CPILFESL"]
     return {
-        "credit_spread": Source(
-            (yields["BAA"] - yields["AAA"]).dropna(), "month", 5, said="the yield of BAA over AAA"
-        ),
+        "credit_spread": Source((yields["BAA"] - yields["AAA"]).dropna(), "month", 5, said="the yield of BAA over AAA"),
         "inflation": Source(cpi.pct_change(12).dropna(), "month", 20, said="core CPI"),
     }
 
@@ -160,9 +158,7 @@ def _file(package: str, path: str) -> Path:
     """A data file of an installed package. Found without importing it: that alone would take a second."""
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise UsageError(
-            f"The built-in market needs the package {package}. Install it: pip install {package}."
-        )
+        raise UsageError(f"The built-in market needs the package {package}. Install it: pip install {package}.")
     file = Path(spec.submodule_search_locations[0]) / path
     if not file.exists():
         raise UsageError(

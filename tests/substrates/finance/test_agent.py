@@ -11,7 +11,7 @@ from strategies import directives, prose
 
 from evolve.errors import UsageError
 from substrates.finance.agent import FITTING, LAYERS, load_population, parse_agent, with_directives
-from substrates.finance.directives import neighbours, parse, read, render
+from substrates.finance.directives import Directive, neighbours, parse, read, render
 
 SEEDS_FOLDER = Path(__file__).parents[3] / "populations" / "finance"
 SEEDS = load_population(SEEDS_FOLDER)
@@ -87,8 +87,21 @@ def texts(draw: st.DrawFn) -> str:
     return f"# X\nLayer: style\nRole: selection\n\n{heading}{section if heading else ''}{after}"
 
 
-@given(texts(), st.lists(directives("selection"), min_size=1, max_size=5, unique=True))
-def test_directives_are_replaced_and_nothing_else(text: str, wanted: list) -> None:
+@st.composite
+def rewrites(draw: st.DrawFn) -> tuple[str, list[Directive]]:
+    """A text and what is wanted of it: some of its own directives and some new ones, in any order."""
+    text = draw(texts())
+    own = [found for _, found in read(text).directives]
+    new = draw(st.lists(directives("selection"), min_size=1, max_size=3))
+    kept = [found for found in own if draw(st.integers(0, 3))]
+    for directive in new:
+        kept.insert(draw(st.integers(0, len(kept))), directive)
+    return text, list(dict.fromkeys(kept))
+
+
+@given(rewrites())
+def test_directives_are_replaced_and_nothing_else(rewrite: tuple[str, list[Directive]]) -> None:
+    text, wanted = rewrite
     written = with_directives(text, wanted)
     assert tuple(found for _, found in read(written).directives) == tuple(wanted)
     assert parse_agent("x", written).directives == tuple(wanted)
@@ -106,9 +119,7 @@ def test_an_untouched_directive_keeps_its_wording() -> None:
     assert added is not None
     text = with_directives(ENERGY, (*agent.directives, added))
     assert "- prefer energy when the 6-month change of oil is above 0\n- Follow the tankers.\n- Avoid" in text
-    assert text.replace("- Avoid Energy when oil is below 20.\n", "") == ENERGY.replace(
-        "- Trade weekly.\n", ""
-    )
+    assert text.replace("- Avoid Energy when oil is below 20.\n", "") == ENERGY.replace("- Trade weekly.\n", "")
 
 
 def test_the_seeds_are_a_whole_team() -> None:
@@ -128,13 +139,7 @@ def test_no_seed_knows_the_rules_that_are_planted() -> None:
         parse("Rank by 4-month return; hold the top 5; rebalance monthly."),
         parse("Halve exposure when the 3-month change of oil is below 0."),
     ]
-    near = {
-        other
-        for rule in planted
-        if rule
-        for one in neighbours(rule)
-        for other in (rule, one, *neighbours(one))
-    }
+    near = {other for rule in planted if rule for one in neighbours(rule) for other in (rule, one, *neighbours(one))}
     held = {rule for name, text in SEEDS.items() for rule in parse_agent(name, text).directives}
     assert not near & held
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import pytest
 from hypothesis import given
-from panels import small_panel
+from panels import changed, small_panel
 from strategies import directives
 
 from evolve.errors import UsageError
@@ -27,15 +27,13 @@ def test_every_sentence_of_the_vocabulary_is_read_and_fits_its_role(role: str) -
 
 def test_the_vocabulary_holds_the_rules_that_planted_worlds_need() -> None:
     panel = small_panel()
-    assert parse("Rank by 4-month return; hold the top 5; rebalance monthly.") in vocabulary(
-        "selection", panel
-    )
+    assert parse("Rank by 4-month return; hold the top 5; rebalance monthly.") in vocabulary("selection", panel)
     assert parse("Halve exposure when the 3-month change of oil is below 0.") in vocabulary("exposure", panel)
 
 
 def test_what_the_panel_lacks_is_left_out() -> None:
     panel = small_panel()
-    poorer = replace(panel, series={}, sectors={})
+    poorer = changed(panel, series={}, sectors={})
     said = " ".join(render(d) for role in FITTING for d in vocabulary(role, poorer))
     assert "oil" not in said
     assert "sectors" not in said

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from panels import SmallPanel, scrambled, small_panel
+from panels import changed, scrambled, small_panel
 from strategies import directives
 
 from substrates.finance.agent import FITTING, LAYERS, Agent, load_population, parse_agent
+from substrates.finance.market.panel import Panel
 from substrates.finance.signals import Memory, Position, interpret
 
 LENGTH = 420
@@ -37,7 +37,7 @@ def arrays(position: Position) -> dict[str, np.ndarray]:
     return {name: array for name, array in named.items() if array is not None}
 
 
-def assert_blind_to_the_future(agent: Agent, panel: SmallPanel, day: int, seed: int) -> None:
+def assert_blind_to_the_future(agent: Agent, panel: Panel, day: int, seed: int) -> None:
     known = arrays(interpret(agent, panel, Memory()))
     other = arrays(interpret(agent, scrambled(panel, day, seed), Memory()))
     for name, array in known.items():
@@ -59,14 +59,13 @@ def test_generated_directives_look_back_only(agent: Agent, day: int, seed: int) 
 
 @given(agents(), st.integers(1, LENGTH))
 def test_a_shorter_history_gives_the_same_rows(agent: Agent, stop: int) -> None:
-    series = {name: values[:stop] for name, values in PANEL.series.items()}
-    shorter = replace(PANEL, dates=PANEL.dates[:stop], prices=PANEL.prices[:stop], series=series)
+    shorter = PANEL.until(stop)
     whole, part = arrays(interpret(agent, PANEL, Memory())), arrays(interpret(agent, shorter, Memory()))
     for name, array in part.items():
         np.testing.assert_array_equal(array, whole[name][:stop])
 
 
-def with_holes(panel: SmallPanel, seed: int) -> SmallPanel:
+def with_holes(panel: Panel, seed: int) -> Panel:
     """Prices that begin late, have gaps and end early; series that begin late and end early."""
     rng = np.random.default_rng(seed)
     prices = panel.prices.copy()
@@ -77,7 +76,7 @@ def with_holes(panel: SmallPanel, seed: int) -> SmallPanel:
     for values in series.values():
         values[: rng.integers(0, 100)] = np.nan
         values[len(values) - rng.integers(0, 100) :] = np.nan
-    return replace(panel, prices=prices, series=series)
+    return changed(panel, prices=prices, series=series)
 
 
 @given(agents(), st.integers(0, 2**32 - 1), st.integers(0, LENGTH - 2))

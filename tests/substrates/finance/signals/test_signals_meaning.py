@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
-from panels import SECTORS, TICKERS, SmallPanel, small_panel
+from panels import SECTORS, TICKERS, changed, small_panel
 
 from evolve.errors import UsageError
 from substrates.finance.agent import LAYERS, Agent
 from substrates.finance.directives import parse
+from substrates.finance.market.panel import Panel
 from substrates.finance.signals import AllocationRule, ExecutionRule, Memory, Position, interpret
 
 PANEL = small_panel()
@@ -18,20 +17,20 @@ LENGTH, STOCKS = PANEL.prices.shape
 EQUAL = np.full(STOCKS, 1 / STOCKS)
 
 
-def position_of(role: str, *lines: str, panel: SmallPanel = PANEL) -> Position:
+def position_of(role: str, *lines: str, panel: Panel = PANEL) -> Position:
     rules = tuple(parse(line) for line in lines)
     assert None not in rules
     layer = next(layer for layer, roles in LAYERS.items() if role in roles)
     return interpret(Agent("a", "A", layer, role, rules), panel, Memory())  # type: ignore[arg-type]
 
 
-def exposure_of(*lines: str, panel: SmallPanel = PANEL) -> np.ndarray:
+def exposure_of(*lines: str, panel: Panel = PANEL) -> np.ndarray:
     exposure = position_of("exposure", *lines, panel=panel).exposure
     assert exposure is not None
     return exposure
 
 
-def weights_of(*lines: str, panel: SmallPanel = PANEL) -> np.ndarray:
+def weights_of(*lines: str, panel: Panel = PANEL) -> np.ndarray:
     weights = position_of("selection", *lines, panel=panel).weights
     assert weights is not None
     return weights
@@ -171,9 +170,7 @@ def test_weekly_renewals_are_on_the_first_day_of_a_week() -> None:
 
 
 def test_inverse_volatility_weights() -> None:
-    weights = weights_of(
-        "Rank by 21-day return; hold the top 3; rebalance daily; weigh by inverse 40-day volatility."
-    )
+    weights = weights_of("Rank by 21-day return; hold the top 3; rebalance daily; weigh by inverse 40-day volatility.")
     risk = PANEL.returns[61:101].std(axis=0)
     held = weights[100] > 0
     assert held.sum() == 3
@@ -248,7 +245,7 @@ def test_rules() -> None:
 def test_missing_data_is_neutral_and_said() -> None:
     ended = PANEL.series["oil"].copy()
     ended[300:] = np.nan
-    poorer = replace(PANEL, sectors={}, series={"oil": ended})
+    poorer = changed(PANEL, sectors={}, series={"oil": ended})
     oil, gold = "Halve exposure when oil is above 0.", "Halve exposure when gold is above 0."
     position = position_of("exposure", oil, gold, panel=poorer)
     assert position.exposure is not None

@@ -1,0 +1,1 @@
+"""The configuration's values; its schema is `evolve.config` and each domain's own settings."""

@@ -1,0 +1,204 @@
+"""A run from its settings: what is refused before anything is spent, then the run, then what is said."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from evolve.baselines import BASELINES
+from evolve.cli.console import Console
+from evolve.components import load
+from evolve.config import Settings
+from evolve.errors import UsageError
+from evolve.genome import Genome
+from evolve.ledger import Entry, Ledger, LedgerError, compact, runs
+from evolve.ledger.repository import Repository
+from evolve.mutators import Mutator
+from evolve.population import read_seeds
+from evolve.preflight import preflight
+from evolve.report import write_exports
+from evolve.run import Run
+from evolve.substrate import Substrate, content_key
+from evolve.workers import LocalWorkers
+
+__all__ = ["Built", "build", "check", "go", "launch"]
+
+
+@dataclass(frozen=True)
+class Built:
+    """The components that settings name."""
+
+    substrate: Substrate
+    seeds: Mapping[str, Genome]
+    workers: LocalWorkers
+
+    def mutate(self, settings: Settings, substrate: Substrate | None = None) -> Mutator:
+        """A fresh mutator, for this substrate or another world."""
+        made: Mutator = load("mutators", settings.mutator.name)(substrate or self.substrate, settings.mutator)
+        return made
+
+
+def build(settings: Settings) -> Built:
+    """Raises UsageError for whatever cannot be built, before anything is spent."""
+    check(settings)
+    load("mutators", settings.mutator.name)
+    workers = load("workers", settings.workers.name)
+    seeds = read_seeds(settings.population.path)
+    substrate: Substrate = load("substrates", settings.domain)(settings.substrate)
+    substrate.admit(seeds)
+    return Built(substrate, seeds, workers(settings.workers.slots))
+
+
+def check(settings: Settings) -> None:
+    """Numbers and names that mean nothing."""
+    for name in settings.run.baselines:
+        if name not in BASELINES:
+            raise UsageError(f"run.baselines: there is no baseline {name!r}. Known: {', '.join(BASELINES)}.")
+    least = {
+        "run.generations": (settings.run.generations, 1),
+        "run.hours": (settings.run.hours, 0),
+        "run.trials": (settings.run.trials, 1),
+        "run.patience": (settings.run.patience, 1),
+        "run.remeasure": (settings.run.remeasure, 1),
+        "workers.slots": (settings.workers.slots, 1),
+        "selection.rewrite": (settings.selection.rewrite, 0),
+        "selection.donors": (settings.selection.donors, 0),
+        "mutator.concurrency": (settings.mutator.concurrency, 1),
+        "mutator.length_price": (settings.mutator.length_price, 0),
+        "acceptance.bouts": (settings.acceptance.bouts, 1),
+        "seed": (settings.seed, 0),
+    }
+    for key, (value, floor) in least.items():
+        if value is not None and value < floor:
+            raise UsageError(f"{key}={value} means nothing: give {floor} or more.")
+    for key, share in (("level", settings.acceptance.level), ("beta", settings.acceptance.beta)):
+        if not 0 < share < 1:
+            raise UsageError(f"acceptance.{key}={share} is no probability: give a number between 0 and 1.")
+    if settings.acceptance.effect <= 0:
+        raise UsageError(f"acceptance.effect={settings.acceptance.effect} means nothing: give a number above 0.")
+
+
+def launch(settings: Settings, plain: dict[str, Any], out: Path) -> float | None:
+    """A new run, from preflight to its last word; the final score."""
+    console = Console()
+    built = build(settings)
+    path = Path(settings.ledger.repository)
+    if path.exists():
+        Repository.open(path, create=True)  # refuses what is no ledger before the preflight is waited for
+    name = settings.run.name or _next_name(path, settings.domain)
+    if path.exists() and name in runs(path):
+        raise UsageError(f"run.name={name}: that run is in {path} already. Go on with it: resume={name}.")
+    console.begin(settings, built.substrate, len(built.seeds), path, name)
+    checks_key = _preflight(settings, built, path, console)
+    with Ledger.open(path, name) as ledger:
+        value = {"settings": plain, "versions": _versions(), "domain": settings.domain, "preflight": checks_key}
+        ledger.append(Entry("run", "run", value), summary=f"run {name}: +domain={settings.domain}")
+        score = go(settings, built, ledger, name, path, out, console)
+    _fold(path)
+    return score
+
+
+def go(
+    settings: Settings, built: Built, ledger: Ledger, name: str, path: Path, out: Path, console: Console
+) -> float | None:
+    """The run itself, over an open ledger; then the exports, and what is said."""
+    run = Run(
+        settings,
+        built.substrate,
+        lambda: built.mutate(settings),
+        built.workers,
+        built.seeds,
+        name=name,
+        journal=ledger,
+        progress=console.progress,
+    )
+    with _stoppable(run, console), console.live():
+        result = run.execute()
+    built.workers.close()
+    ledger.flush()
+    write_exports(path, name, out, built.substrate.metric.name)
+    console.end(result, path, name, out)
+    return result.findings.score if result.findings is not None else None
+
+
+@contextmanager
+def _stoppable(run: Run, console: Console) -> Iterator[None]:
+    """Ctrl-C once asks, twice stops now. What is recorded stays recorded in both."""
+    asked = False
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        run.stop("stopped by hand")
+        console.say("Stopping after this generation's records; once more stops now. Both can be resumed.")
+
+    before = signal.signal(signal.SIGINT, on_signal)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _next_name(path: Path, domain: str) -> str:
+    """domain-date-number, the first that is free; two sweeps jobs at once differ by their process."""
+    known = set(runs(path)) if path.exists() and any(path.iterdir()) else set()
+    stem = f"{domain}-{datetime.date.today():%Y-%m-%d}"
+    job = os.environ.get("EVOLVE_JOB", "")
+    number = 1
+    while f"{stem}-{number}{job}" in known:
+        number += 1
+    return f"{stem}-{number}{job}"
+
+
+def _preflight(settings: Settings, built: Built, path: Path, console: Console) -> str:
+    """Raises UsageError where a check fails; a pass is remembered beside the ledger."""
+    if not settings.run.preflight:
+        console.say("Preflight was skipped (run.preflight=false): nobody has tested the ruler.")
+        return "skipped"
+    conditions = built.substrate.conditions(0, {}, "confirm")
+    key = content_key(
+        dict(conditions),
+        {n: g.digest for n, g in built.seeds.items()},
+        repr(settings.acceptance),
+        repr(settings.substrate),
+    )
+    gitdir = Repository.open(path, create=False).gitdir if path.exists() and any(path.iterdir()) else None
+    known = gitdir / "evolve" / "preflight" / f"{key}.json" if gitdir is not None else None
+    if known is not None and known.exists():
+        console.say("Preflight passed before, under the same evaluator, seeds and settings.")
+        return key
+    passed = []
+    for one in preflight(settings, built.substrate, built.workers, built.seeds):
+        if not one.holds:
+            raise UsageError(f"The run does not start: preflight {one.name!r} failed: {one.said.rstrip('.')}.")
+        passed.append({"name": one.name, "said": one.said})
+    console.say(f"Preflight passed: {len(passed)} checks ({', '.join(c['name'].split(':')[0] for c in passed)}).")
+    place = Repository.open(path, create=True).gitdir / "evolve" / "preflight"
+    place.mkdir(parents=True, exist_ok=True)
+    (place / f"{key}.json").write_text(json.dumps(passed, indent=1))
+    return key
+
+
+def _versions() -> dict[str, str]:
+    names = ("evolve", "numpy", "pandas", "scipy", "deap")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+
+
+def _fold(path: Path) -> None:
+    """Many flushes leave many packs. While another run writes here, the last one to end will fold them."""
+    try:
+        compact(path)
+    except LedgerError:
+        return

@@ -1,0 +1,58 @@
+"""`resume=RUN`: go on where a run was stopped, with the settings that it was started with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from evolve.cli.configure import opened, settings_of, translated
+from evolve.cli.console import Console
+from evolve.cli.launch import build, check, go
+from evolve.components import load
+from evolve.config import Settings
+from evolve.errors import UsageError
+from evolve.ledger import Entry, Ledger, journal
+
+__all__ = ["main", "recorded_settings"]
+
+# What may change between two sittings: when to stop, and where the ledger lies.
+_MAY = ("run.generations", "run.hours", "run.trials", "run.patience", "workers.slots")
+
+
+def main(args: Sequence[str]) -> int:
+    given = dict(arg.split("=", 1) for arg in args if "=" in arg)
+    odd = [arg for arg in args if "=" not in arg]
+    if odd:
+        raise UsageError(f"resume cannot take {odd[0]!r}. It takes resume=RUN and {', '.join(_MAY)}.")
+    run = given.pop("resume")
+    path = Path(given.pop("ledger.repository", "lineages.git"))
+    for key in given:
+        if key not in _MAY:
+            raise UsageError(
+                f"resume cannot change {key}: the run goes on as it began. It may change {', '.join(_MAY)}."
+            )
+    settings = recorded_settings(journal(path, run), [f"{key}={value}" for key, value in given.items()])
+    check(settings)
+    built, console = build(settings), Console()
+    console.begin(settings, built.substrate, len(built.seeds), path, run)
+    with Ledger.open(path, run, resume=True) as ledger:
+        go(settings, built, ledger, run, path, Path("outputs") / run, console)
+    return 0
+
+
+def recorded_settings(entries: Sequence[Entry], overrides: Sequence[str] = ()) -> Settings:
+    """Of a run, from its journal: plain values laid over the schema, nothing instantiated from them."""
+    value: Mapping[str, Any] | None = next((e.value for e in entries if e.kind == "run"), None)
+    if value is None:
+        raise UsageError("The run's journal does not say how it was started, so it cannot go on.")
+    base = opened(Settings)
+    base.substrate = opened(load("substrates", value["domain"]).schema)
+    try:
+        merged = OmegaConf.merge(base, value["settings"], OmegaConf.from_dotlist(list(overrides)))
+        return settings_of(merged)[0]  # type: ignore[arg-type]
+    except OmegaConfBaseException as error:
+        raise translated(error) from None

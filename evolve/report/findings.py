@@ -1,0 +1,37 @@
+"""What was said at the end, as text for a terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+from evolve.substrate import Findings, Table
+
+__all__ = ["findings_text"]
+
+
+def findings_text(findings: Findings) -> str:
+    """The sentence first; then the tables, aligned; then the notes."""
+    parts = [textwrap.fill(findings.sentence, 100), *(_table(table) for table in findings.tables)]
+    if findings.notes:
+        parts.append("\n".join(textwrap.fill(note, 100, subsequent_indent="  ") for note in findings.notes))
+    return "\n\n".join(parts)
+
+
+def _table(table: Table) -> str:
+    rows = [list(table.columns), *([_cell(value) for value in row] for row in table.rows)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(table.columns))]
+    numeric = [all(isinstance(row[i], int | float | None) for row in table.rows) for i in range(len(table.columns))]
+    lines = [
+        "  ".join(
+            cell.rjust(w) if right else cell.ljust(w) for cell, w, right in zip(row, widths, numeric, strict=True)
+        )
+        for row in rows
+    ]
+    return "\n".join([table.title, *(f"  {line.rstrip()}" for line in lines)])
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.4g}" if isinstance(value, float) else str(value)
