@@ -105,7 +105,8 @@ class Outcome:
         return self.status == "ok"
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """Shallow: `evidence` is JSON already, and may be large."""
+        return {**vars(self), "metrics": dict(self.metrics), "evidence": dict(self.evidence)}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Outcome:
@@ -129,7 +130,17 @@ class Case:
 
     def key(self, uses_team: bool) -> str:
         """Under which the outcome is remembered; lineage and team belong to it only where they matter."""
-        team = [self.lineage, {name: g.digest for name, g in self.team.items()}] if uses_team else None
+        return self._key_in_team if uses_team else self._key_alone
+
+    @cached_property
+    def _key_alone(self) -> str:
+        return self._key_with(None)
+
+    @cached_property
+    def _key_in_team(self) -> str:
+        return self._key_with([self.lineage, {name: g.digest for name, g in self.team.items()}])
+
+    def _key_with(self, team: Any) -> str:
         return content_key(self.genome.digest, dict(self.conditions), self.stream, self.repeat, team)
 
     @cached_property

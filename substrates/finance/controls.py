@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -42,9 +43,25 @@ def controls(finance: Finance, seeds: Mapping[str, Genome]) -> Iterator[Control]
                 yield Control(f"null: {name} in other words", "null", name, null)
                 break
     pickers = [agent for agent in agents.values() if agent.role == "selection"]
-    if pickers and finance.settings.cost_bps > 0 and len(finance.panel.tickers) >= 4:
+    if pickers and _churning_shows(finance):
         yield _churner(finance, pickers, seeds)
     yield from _cheats(list(agents.values()), seeds)
+
+
+_SHOWS = 3.0
+"""Standard errors by which costs must stand above luck, for that a loss can be demanded."""
+
+
+def _churning_shows(finance: Finance) -> bool:
+    """Whether renewing a random half of the book daily must lose on the days before the first trade.
+
+    Its cost a day is the one-way cost; its tracking error the stocks' own volatility over sqrt(N).
+    """
+    returns = finance.panel.returns[1 : finance.calendar.first]
+    days, stocks = returns.shape
+    own = float((returns - returns.mean(axis=1, keepdims=True)).std())
+    cost = finance.settings.cost_bps / 1e4
+    return stocks >= 4 and own > 0 and cost * math.sqrt(stocks * days) > _SHOWS * own
 
 
 def _churner(finance: Finance, pickers: Sequence[Agent], seeds: Mapping[str, Genome]) -> Control:

@@ -20,6 +20,7 @@ from substrates.finance.ground import Ground, Member, TeamConfig, exposure_of, o
 from substrates.finance.market.panel import Panel
 from substrates.finance.portfolio import Floats
 from substrates.finance.signals import interpret
+from substrates.finance.statistics import sharpe
 from substrates.finance.team import Team, clean, paired
 
 __all__ = ["Desk", "text_of", "with_text"]
@@ -29,6 +30,12 @@ _MEMBERS = 96
 
 _SERIES = 2048
 """Daily series kept, about 50 kB each."""
+
+_RATIOS = 65_536
+"""Numbers; a run asks for tens of thousands, its baselines for the same ones again."""
+
+_AGENTS = 4096
+"""Parsed agents by genome."""
 
 _CONTRIBUTIONS = 64
 """Of decision agents and their variants; each keeps its team alive."""
@@ -60,13 +67,12 @@ class Desk:
             listed=np.isfinite(panel.prices),
         )
         self.member = lru_cache(_MEMBERS)(self._member)
+        self.agent = lru_cache(_AGENTS)(self._agent)
         self._own = lru_cache(_SERIES)(self._own_series)
+        self._ratio = lru_cache(_RATIOS)(self._solo_ratio)
         self._teams = lru_cache(_TEAMS)(self._team)
         self._seated = lru_cache(_CONTRIBUTIONS)(lambda member, team: team.replaced(member).heeding(team))
         self._contribution = lru_cache(_CONTRIBUTIONS)(lambda team, name: team.contribution(name))
-
-    def agent(self, name: str, genome: Genome) -> Agent:
-        return parse_agent(name, text_of(genome) or "")
 
     def problem(self, name: str, genome: Genome) -> tuple[Status, str] | None:
         """Why a genome cannot take part, or None. `invalid` is ill-formed, `refused` says nothing readable."""
@@ -84,10 +90,12 @@ class Desk:
         """The team of those that can take part."""
         return self._teams(tuple(sorted(genomes.items())))
 
-    def paired(self, child: Agent, parent: Team, rows: slice) -> Floats:
-        """Daily differences of a child to the member in its seat; see `team.paired`."""
-        book = self._own(child.role, child.directives) if _picks(child) else None
-        return paired(self.member(child), parent, rows, book)
+    def paired(self, child: Agent, parent: Agent, team: Team, rows: slice) -> Floats:
+        """Daily differences of a child to its parent, who sits in `team`; see `team.paired`."""
+        if parent.layer == "decision":
+            book = self._own(child.role, child.directives) if _picks(child) else None
+            return paired(self.member(child), team, rows, book)
+        return clean(self.solo(child, rows) - self.solo(parent, rows))
 
     def fitness(self, agent: Agent, team: Team, rows: slice) -> Floats:
         """An agent's own series over `rows`: by itself, or in the decision layer by its seat in the team."""
@@ -105,6 +113,10 @@ class Desk:
             return clean((own - self.ground.benchmark.net)[rows])
         return clean(timing(own, self.ground, own[rows].mean(keepdims=True))[rows])
 
+    def ratio(self, role: str, directives: tuple[Directive, ...], rows: slice) -> float:
+        """The daily Sharpe ratio of the skill of these directives by themselves, remembered."""
+        return self._ratio(role, directives, rows.start, rows.stop)
+
     def looks_ahead(self, agent: Agent) -> bool:
         """Whether its past changes when everything after the middle of the panel is taken away."""
         half, whole = interpret(agent, self._half), self.member(agent).position
@@ -119,20 +131,31 @@ class Desk:
     def _half(self) -> Panel:
         return self.panel.until(len(self.panel.dates) // 2)
 
+    def _agent(self, name: str, genome: Genome) -> Agent:
+        return parse_agent(name, text_of(genome) or "")
+
+    def _solo_ratio(self, role: str, directives: tuple[Directive, ...], start: int, stop: int) -> float:
+        return sharpe(self.solo(_anybody(role, directives), slice(start, stop)), annualised=False)
+
     def _member(self, agent: Agent) -> Member:
         return Member(agent.name, agent.layer, interpret(agent, self.panel))
 
     def _own_series(self, role: str, directives: tuple[Directive, ...]) -> Floats:
         """The net return of a picker's own book, or an exposure [T]. Names and wording make no difference."""
-        layer = next(layer for layer, roles in LAYERS.items() if role in roles)
-        agent = Agent("anybody", "", layer, role, directives)
-        member = Member(agent.name, layer, interpret(agent, self.panel))
+        agent = _anybody(role, directives)
+        member = Member(agent.name, agent.layer, interpret(agent, self.panel))
         return own_book(member, self.ground).net if _picks(agent) else exposure_of(member)
 
     def _team(self, genomes: Iterable[tuple[str, Genome]]) -> Team:
         agents = [self.agent(name, g) for name, g in genomes if self.problem(name, g) is None]
         books = {a.name: self._own(a.role, a.directives) for a in agents if _picks(a)}
         return Team([self.member(agent) for agent in agents], self.ground, books)
+
+
+def _anybody(role: str, directives: tuple[Directive, ...]) -> Agent:
+    """Names, wording and layer make no difference to what directives do by themselves."""
+    layer = next(layer for layer, roles in LAYERS.items() if role in roles)
+    return Agent("anybody", "", layer, role, directives)
 
 
 def _picks(agent: Agent) -> bool:

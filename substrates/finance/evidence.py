@@ -12,9 +12,9 @@ import numpy as np
 from evolve.substrate import Outcome
 from substrates.finance.agent import Agent
 from substrates.finance.desk import Desk
-from substrates.finance.directives import render
+from substrates.finance.directives import Directive, render
 from substrates.finance.portfolio import Result
-from substrates.finance.statistics import sharpe
+from substrates.finance.statistics import DAYS_A_YEAR, sharpe
 from substrates.finance.team import Team
 
 __all__ = ["Walk", "of", "track_of", "walk"]
@@ -53,13 +53,19 @@ def of(desk: Desk, agent: Agent, team: Team, rows: slice) -> dict[str, Any]:
 
     `worth`: the Sharpe ratio lost without the directive; null for the only one.
     """
-    score = sharpe(desk.fitness(agent, team, rows))
+
+    def score_of(directives: tuple[Directive, ...]) -> float:
+        if agent.layer == "decision":
+            return sharpe(desk.fitness(replace(agent, directives=directives), team, rows))
+        return desk.ratio(agent.role, directives, rows) * math.sqrt(DAYS_A_YEAR)
+
+    score = score_of(agent.directives)
     said: dict[str, Any] = {"layer": agent.layer, "role": agent.role, "attribution": []}
     for i, directive in enumerate(agent.directives):
         others = agent.directives[:i] + agent.directives[i + 1 :]
         worth = math.nan
         if others:
-            worth = score - sharpe(desk.fitness(replace(agent, directives=others), team, rows))
+            worth = score - score_of(others)
         value = round(worth, 6) if math.isfinite(worth) else None
         said["attribution"].append({"directive": render(directive), "worth": value})
     if agent.unread:

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from substrates.finance.portfolio import ONE_WAY_COST, Days, Floats, Result, follow, growth_of, trading_days
+from substrates.finance.portfolio import ONE_WAY_COST, Days, Floats, Result, follow, trading_days
 from substrates.finance.signals.position import ExecutionRule, Position
 
 __all__ = [
@@ -84,10 +84,6 @@ class Ground:
     listed: Days | None = None
 
     @cached_property
-    def growth(self) -> Floats:
-        return growth_of(self.returns)
-
-    @cached_property
     def months(self) -> Days:
         return trading_days("month", self.dates)
 
@@ -101,7 +97,7 @@ class Ground:
     @cached_property
     def benchmark(self) -> Result:
         """Equal weight of the same universe, rebalanced monthly, net of the same costs."""
-        return follow(self.equal, AT_ONCE, self.growth, self.months, self.config.cost)[0]
+        return follow(self.equal, AT_ONCE, self.returns, self.months, self.config.cost)[0]
 
     def until(self, stop: int) -> Ground:
         """Only what is known by the close of day stop - 1."""
@@ -130,7 +126,7 @@ def own_book(member: Member, ground: Ground) -> Result:
     weights = weights_of(member)
     days = ground.months.copy()
     days[1:] |= (weights[1:] != weights[:-1]).any(axis=1)
-    return follow(weights, AT_ONCE, ground.growth, days, ground.config.cost)[0]
+    return follow(weights, AT_ONCE, ground.returns, days, ground.config.cost)[0]
 
 
 def exposure_of(member: Member) -> Floats:

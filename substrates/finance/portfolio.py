@@ -12,15 +12,15 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from substrates.finance.loops import traded
+
 __all__ = [
     "ONE_WAY_COST",
     "Days",
     "Floats",
     "Result",
     "Rule",
-    "apply_execution",
     "follow",
-    "growth_of",
     "simulate",
     "trading_days",
 ]
@@ -99,102 +99,16 @@ def trading_days(every: Literal["day", "week", "month"] | str, dates: npt.NDArra
     return first
 
 
-def growth_of(returns: Floats) -> Floats:
-    """What one unit in each asset [N] has become by each close [T, N]."""
-    return np.cumprod(1.0 + returns, axis=0, dtype=np.float64)
-
-
-def apply_execution(target: Floats, rule: Rule, returns: Floats, days: Days, start: Floats | None = None) -> Floats:
-    """What is held [T, N] when `target` is traded by `rule` on `days` [T] only, drifting in between.
+def follow(
+    target: Floats, rule: Rule, returns: Floats, days: Days, cost: float = ONE_WAY_COST, start: Floats | None = None
+) -> tuple[Result, Floats]:
+    """`target` [T, N] traded by `rule` on `days` [T] only, drifting in between; and what is held [T, N].
 
     A day trades when half the L1 distance from the drifted holding to the target (the share of the book to
     replace) is more than `rule.band`; it then goes `rule.step` of the way (1: all of it). `start` [N] is
     held into row 0 (default: cash).
     """
-    growth = growth_of(returns)
-    trades = _trades(target, rule, growth, days, start)
-    last = np.searchsorted(trades.days, np.arange(len(target)), side="right")
-    return _drift(trades.held[last], growth / trades.base[last])
-
-
-def follow(
-    target: Floats,
-    rule: Rule,
-    growth: Floats,
-    days: Days,
-    cost: float = ONE_WAY_COST,
-    start: Floats | None = None,
-) -> tuple[Result, Floats]:
-    """`simulate` of `apply_execution` without the matrix in between, and what is held [N] after the last day.
-
-    `growth`: `growth_of` the returns of these rows, made once for many targets.
-    """
-    trades = _trades(target, rule, growth, days, start)
-    rows = np.arange(len(target))
-    held_since = np.searchsorted(trades.days, rows, side="left")
-    units = trades.held / trades.base
-    cash = 1.0 - trades.held.sum(axis=1)
-    wealth = cash[held_since] + np.einsum("tn,tn->t", units[held_since], growth)
-    opening = np.ones(len(target))
-    opening[1:] = wealth[:-1]
-    opening[trades.days[trades.days < len(target) - 1] + 1] = 1.0
-    gross = wealth / opening - 1.0
-    turnover = np.zeros(len(target))
-    if trades.days.size:
-        drifted = units[:-1] * growth[trades.days] / wealth[trades.days, None]
-        turnover[trades.days] = np.abs(trades.held[1:] - drifted).sum(axis=1)
-    paid = cost * turnover * (1.0 + gross)
-    final = _drift(trades.held[-1], growth[-1] / trades.base[-1])
-    return Result(gross - paid, gross, turnover, paid), final
-
-
-@dataclass(frozen=True)
-class _Trades:
-    """Days that trade [K]; then with the start before them, [K + 1, N]: what is held, and growth by then."""
-
-    days: npt.NDArray[np.intp]
-    held: Floats
-    base: Floats
-
-
-def _drift(weights: Floats, growth: Floats) -> Floats:
-    """Weights [.., N] after each asset grew by `growth` and the cash did not."""
-    value = weights * growth
-    total = value.sum(axis=-1) + (1.0 - weights.sum(axis=-1))
-    drifted: Floats = value / total[..., None]
-    return drifted
-
-
-def _trades(target: Floats, rule: Rule, growth: Floats, days: Days, start: Floats | None) -> _Trades:
-    events = np.flatnonzero(days)
     first = np.zeros(target.shape[1]) if start is None else np.asarray(start, dtype=float)
-    # The start has drifted since the close before row 0, where growth was 1.
-    origin = np.ones(target.shape[1])
-    if rule.band <= 0.0 and rule.step >= 1.0:
-        return _Trades(events, np.vstack([first, target[events]]), np.vstack([origin, growth[events]]))
-    return _trades_one_by_one(target[events], rule, growth[events], events, first)
-
-
-def _trades_one_by_one(
-    wanted: Floats, rule: Rule, growth: Floats, events: npt.NDArray[np.intp], start: Floats
-) -> _Trades:
-    """A band or a step makes each trade depend on the one before: one turn of the loop a trading day."""
-    ratios = growth.copy()
-    ratios[1:] /= growth[:-1]
-    traded: list[int] = []
-    held, base = [start], [np.ones(len(start))]
-    # Cash is carried as one more number, so that a day costs few numpy calls (measured: 6 us).
-    now, cash, reach = start, 1.0 - float(start.sum()), 2.0 * rule.band
-    for i, (aim, ratio) in enumerate(zip(wanted, ratios, strict=True)):
-        now = now * ratio
-        total = float(np.add.reduce(now)) + cash
-        now /= total
-        cash /= total
-        gap = aim - now
-        if np.add.reduce(np.abs(gap)) > reach:
-            now = now + rule.step * gap
-            cash = 1.0 - float(np.add.reduce(now))
-            traded.append(int(events[i]))
-            held.append(now)
-            base.append(growth[i])
-    return _Trades(np.asarray(traded, dtype=np.intp), np.asarray(held), np.asarray(base))
+    gross, turnover, held = traded(target, returns, days, 2.0 * rule.band, rule.step, first)
+    paid = cost * turnover * (1.0 + gross)
+    return Result(gross - paid, gross, turnover, paid), held

@@ -63,7 +63,7 @@ def propose(desk: Desk, brief: Brief, rng: np.random.Generator, settings: Financ
         genome = with_text(brief.parent, with_directives(text, edit.directives))
         if genome.digest in brief.tried or genome == brief.parent:
             continue
-        t = t_statistic(desk.paired(replace(parent, directives=edit.directives), team, rows))
+        t = t_statistic(desk.paired(replace(parent, directives=edit.directives), parent, team, rows))
         proposals.append(_rewrite(edit, genome, t, rows))
     screened = len(ranked) + len(proposals)
     proposals = [replace(p, screened=screened) for p in proposals]
@@ -97,8 +97,8 @@ def _skill(desk: Desk, parent: Agent, directive: Directive, team: Team, rows: sl
     """t of a directive alone; in the decision layer, where nothing is alone, of adding it to the parent."""
     if parent.layer == "decision" and parent.role != "alpha":
         directives = _added(parent.directives, directive)
-        return t_statistic(desk.paired(replace(parent, directives=directives), team, rows))
-    return t_statistic(desk.solo(replace(parent, directives=(directive,)), rows))
+        return t_statistic(desk.paired(replace(parent, directives=directives), parent, team, rows))
+    return desk.ratio(parent.role, (directive,), rows) * math.sqrt(rows.stop - rows.start)
 
 
 def _worked(desk: Desk, brief: Brief, parent: Agent) -> Iterator[Directive]:

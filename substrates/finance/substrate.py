@@ -45,7 +45,7 @@ from substrates.finance.team import Team
 
 __all__ = ["Finance"]
 
-_SCORED_BY = ("agent", "desk", "evidence", "ground", "portfolio", "statistics", "substrate", "team")
+_SCORED_BY = ("agent", "desk", "evidence", "ground", "loops", "portfolio", "statistics", "substrate", "team")
 """Modules that a score depends on, besides the folders of directives, signals and market."""
 
 
@@ -191,7 +191,7 @@ class Finance(Substrate):
             elif rows.stop - rows.start < self.settings.duel_days:
                 bouts.append(Bout(last=True))
             else:
-                bouts.append(Bout.of(desk.paired(child, team, rows), last=True))
+                bouts.append(Bout.of(desk.paired(child, parent, team, rows), last=True))
         return bouts
 
     def rank(self, history: Sequence[Mapping[str, Outcome]], state: Mapping[str, Any]) -> dict[str, float]:

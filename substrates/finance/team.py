@@ -7,7 +7,6 @@ CIO's voices are Darwinian weights, after ATLAS. Row t of everything is known at
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,6 +25,7 @@ from substrates.finance.ground import (
     timing,
     weights_of,
 )
+from substrates.finance.loops import capped, clipped_products
 from substrates.finance.portfolio import Floats, Result, follow, trading_days
 from substrates.finance.signals.position import AllocationRule, ExecutionRule
 
@@ -101,14 +101,8 @@ class Team:
         The last row is what is carried on. `start`: by member, where the first row begins.
         """
         rule = self.ground.config.darwin
-        moves = self.moves[rows]
-        path = np.empty((len(moves) + 1, len(self.members)))
-        path[0] = [(start or {}).get(member.name, rule.start) for member in self.members]
-        for day, move in enumerate(moves):
-            np.multiply(path[day], move, out=path[day + 1])
-            np.minimum(path[day + 1], rule.high, out=path[day + 1])
-            np.maximum(path[day + 1], rule.low, out=path[day + 1])
-        return path
+        first = np.array([(start or {}).get(member.name, rule.start) for member in self.members])
+        return clipped_products(self.moves[rows], first, rule.low, rule.high)
 
     @cached_property
     def shadow(self) -> Floats:
@@ -215,15 +209,11 @@ class Team:
             if risk.exposure is not None:
                 exposure = exposure * risk.exposure[rows]
         if allocation.cap < 1.0:
-            weights = _capped(weights, allocation.cap)
+            weights = capped(weights, allocation.cap)
         target: Floats = np.clip(exposure, 0.0, ground.config.max_exposure)[:, None] * weights
-        growth = ground.growth[rows]
-        first = rows.indices(len(ground.market))[0]
-        if first > 0:
-            growth = growth / ground.growth[first - 1]
         days = trading_days(execution.every, ground.dates)[rows]
-        result, holdings = follow(target, execution, growth, days, ground.config.cost, start)
-        return Book(target, result, holdings)
+        result, held = follow(target, execution, ground.returns[rows], days, ground.config.cost, start)
+        return Book(target, result, held[-1])
 
 
 def paired(child: Member, parent: Team, rows: slice = slice(None), book: Floats | None = None) -> Floats:
@@ -247,9 +237,9 @@ def clean(series: Floats) -> Floats:
 def _mean(parts: Sequence[Floats], voices: Floats) -> Floats:
     """The mean of K arrays [T, ..], weighted by `voices` [T, K] > 0."""
     shares = voices / voices.sum(axis=1, keepdims=True)
-    mean = np.zeros_like(parts[0])
+    mean, term = np.zeros_like(parts[0]), np.empty_like(parts[0])
     for share, part in zip(shares.T, parts, strict=True):
-        mean += share.reshape(-1, *(1,) * (part.ndim - 1)) * part
+        mean += np.multiply(share.reshape(-1, *(1,) * (part.ndim - 1)), part, out=term)
     return mean
 
 
@@ -259,18 +249,3 @@ def _renormalised(weights: Floats, total: Floats) -> Floats:
     scale = np.divide(total, left, out=np.zeros_like(left), where=left > 0.0)
     scaled: Floats = weights * scale[:, None]
     return scaled
-
-
-def _capped(weights: Floats, cap: float) -> Floats:
-    """No weight above `cap`: the excess goes to the others in proportion, and to cash where none has room."""
-    total = weights.sum(axis=1)
-    for _ in range(math.ceil(1.0 / cap)):  # each round fills one more stock to its cap
-        full = weights >= cap
-        if not (weights > cap).any():
-            break
-        weights = np.where(full, cap, weights)
-        rest = np.where(full, 0.0, weights)
-        room = np.maximum(total - (weights - rest).sum(axis=1), 0.0)
-        weights = np.where(full, cap, _renormalised(rest, room))
-    capped: Floats = np.minimum(weights, cap)
-    return capped

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from substrates.finance.portfolio import apply_execution, follow, growth_of, simulate, trading_days
+from substrates.finance.portfolio import follow, simulate, trading_days
 from substrates.finance.signals.position import ExecutionRule
 
 RULES = st.builds(
@@ -61,7 +61,7 @@ def test_wealth_is_conserved() -> None:
     returns, target, dates = world(3)
     once = np.zeros(len(dates), dtype=bool)
     once[0] = True
-    result, _ = follow(target, ExecutionRule(), growth_of(returns), once, cost=0.0)
+    result, _ = follow(target, ExecutionRule(), returns, once, cost=0.0)
     shares = target[0] / (1 + returns[0])
     prices = np.cumprod(1 + returns, axis=0)
     wealth = 1 - target[0].sum() + (shares * prices).sum(axis=1)
@@ -74,12 +74,10 @@ def test_following_is_simulating_what_was_held(seed: int, rule: ExecutionRule, f
     returns, target, dates = world(seed)
     start = None if from_cash else target[7]
     days = trading_days(rule.every, dates)
-    held = apply_execution(target, rule, returns, days, start)
+    fast, held = follow(target, rule, returns, days, 0.002, start)
     slow = simulate(held, returns, 0.002, start)
-    fast, holdings = follow(target, rule, growth_of(returns), days, 0.002, start)
     for name in ("net", "gross", "turnover", "cost"):
         assert getattr(fast, name) == pytest.approx(getattr(slow, name), abs=1e-12)
-    assert holdings == pytest.approx(held[-1])
 
 
 @settings(max_examples=40, deadline=None)
@@ -88,11 +86,11 @@ def test_two_windows_are_one(seed: int, rule: ExecutionRule, cut: int) -> None:
     """Stopping anywhere and going on from what is held changes nothing."""
     returns, target, dates = world(seed)
     days = trading_days(rule.every, dates)
-    whole, last = follow(target, rule, growth_of(returns), days)
-    first, holdings = follow(target[:cut], rule, growth_of(returns[:cut]), days[:cut])
-    second, end = follow(target[cut:], rule, growth_of(returns[cut:]), days[cut:], start=holdings)
+    whole, last = follow(target, rule, returns, days)
+    first, holdings = follow(target[:cut], rule, returns[:cut], days[:cut])
+    second, end = follow(target[cut:], rule, returns[cut:], days[cut:], start=holdings[-1])
     assert np.concatenate([first.net, second.net]) == pytest.approx(whole.net, abs=1e-12)
-    assert end == pytest.approx(last)
+    assert end == pytest.approx(last[cut:])
 
 
 @settings(max_examples=40, deadline=None)
@@ -102,8 +100,8 @@ def test_the_future_changes_nothing_held_today(seed: int, rule: ExecutionRule, d
     other_returns, other_target, _ = world(seed + 1)
     other_returns[: day + 1], other_target[: day + 1] = returns[: day + 1], target[: day + 1]
     days = trading_days(rule.every, dates)
-    held = apply_execution(target, rule, returns, days)
-    other = apply_execution(other_target, rule, other_returns, days)
+    _, held = follow(target, rule, returns, days)
+    _, other = follow(other_target, rule, other_returns, days)
     assert np.array_equal(held[: day + 1], other[: day + 1])
 
 
@@ -112,8 +110,8 @@ def test_the_future_changes_nothing_held_today(seed: int, rule: ExecutionRule, d
 def test_costs_only_cost(seed: int, rule: ExecutionRule) -> None:
     returns, target, dates = world(seed)
     days = trading_days(rule.every, dates)
-    free, _ = follow(target, rule, growth_of(returns), days, cost=0.0)
-    dear, _ = follow(target, rule, growth_of(returns), days, cost=0.01)
+    free, _ = follow(target, rule, returns, days, cost=0.0)
+    dear, _ = follow(target, rule, returns, days, cost=0.01)
     assert (dear.net <= free.net).all()
     assert np.array_equal(free.net, free.gross)
     assert (dear.turnover[~days] == 0).all()
@@ -122,10 +120,9 @@ def test_costs_only_cost(seed: int, rule: ExecutionRule) -> None:
 def test_a_band_and_a_step_trade_less() -> None:
     returns, target, dates = world(4)
     every = trading_days("daily", dates)
-    growth = growth_of(returns)
-    full = follow(target, ExecutionRule(), growth, every)[0].turnover
-    band = follow(target, ExecutionRule(band=0.3), growth, every)[0].turnover
-    step = follow(target, ExecutionRule(step=0.2), growth, every)[0].turnover
+    full = follow(target, ExecutionRule(), returns, every)[0].turnover
+    band = follow(target, ExecutionRule(band=0.3), returns, every)[0].turnover
+    step = follow(target, ExecutionRule(step=0.2), returns, every)[0].turnover
     assert (band > 0).sum() < (full > 0).sum()
     assert band[band > 0].min() > 2 * 0.3 - 1e-12
     assert step.sum() < full.sum() / 2

@@ -300,8 +300,14 @@ def test_an_agent_that_looks_ahead_is_invalid(monkeypatch: pytest.MonkeyPatch) -
     assert "looks ahead" in outcome.evidence["reason"]
 
 
+def test_a_loss_is_demanded_only_where_costs_show_above_luck() -> None:
+    cheap = finance()
+    cheap.admit(SEEDS)
+    assert "worse" not in {control.kind for control in cheap.controls()}
+
+
 def test_controls_behave() -> None:
-    substrate = finance()
+    substrate = finance(cost_bps=20.0)
     substrate.admit(SEEDS)
     kinds = set()
     for control in substrate.controls():
