@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from evolve.config import RunSettings, Settings
+from evolve.config import AuditSettings, AuditWhen, RunSettings, Settings
 from evolve.contest import Challenger, Contest, Ring
 from evolve.genome import Genome
 from evolve.memory import Memory, NoLedger
@@ -66,6 +66,7 @@ def worlds(
             settings,
             substrate=None,
             run=RunSettings(generations=control.generations, baselines=["frozen"], preflight=False),
+            audit=AuditSettings(AuditWhen.never),
         )
         run = Run(short, world, lambda world=world: mutate(world), workers, seeds)  # type: ignore[misc]
         findings = run.execute().findings

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
@@ -24,7 +25,7 @@ from evolve.components import load, names
 from evolve.config import Settings
 from evolve.errors import UsageError
 
-__all__ = ["CONF", "domain_of", "opened", "register", "settings_of", "start", "translated"]
+__all__ = ["CONF", "composed", "domain_of", "opened", "register", "settings_of", "start", "translated"]
 
 # Absolute: `pkg://conf` would let a foreign conf/ in the launch directory win.
 CONF = Path(evolve.__file__).resolve().parents[1] / "conf"
@@ -62,6 +63,17 @@ def _job(config: DictConfig) -> float | None:
         if HydraConfig.get().mode is RunMode.RUN:
             raise _Refused(error) from error
         raise  # in a sweep, Hydra's lines say which job it was
+
+
+def composed(args: Sequence[str]) -> Settings:
+    """The settings that a command line means, without a run."""
+    register(domain_of(args))
+    try:
+        with initialize_config_dir(version_base="1.3", config_dir=str(CONF), job_name="evolve"):
+            config = compose("config", overrides=list(args))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise translated(error) from None
+    return settings_of(config)[0]
 
 
 def settings_of(config: DictConfig) -> tuple[Settings, dict[str, Any]]:

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hydra import compose, initialize_config_dir
-from hydra.errors import HydraException
-from omegaconf.errors import OmegaConfBaseException
-
-from evolve.cli.configure import CONF, domain_of, register, settings_of, translated
+from evolve.cli.configure import composed
 from evolve.cli.launch import build
 from evolve.preflight import preflight, worlds
 
@@ -17,13 +13,7 @@ __all__ = ["main"]
 
 def main(args: Sequence[str]) -> int:
     """1 when a check fails."""
-    register(domain_of(args))
-    try:
-        with initialize_config_dir(version_base="1.3", config_dir=str(CONF), job_name="evolve"):
-            config = compose("config", overrides=list(args))
-    except (HydraException, OmegaConfBaseException) as error:
-        raise translated(error) from None
-    settings, _ = settings_of(config)
+    settings = composed(args)
     built = build(settings)
     failed = 0
     for one in preflight(settings, built.substrate, built.workers, built.seeds):

@@ -42,7 +42,9 @@ class Attempt:
         """The hypothesis in one line, then trailers that no hypothesis can forge."""
         own = {"Run": self.run, "Generation": str(self.generation), "Lineage": self.lineage}
         rows = [f"{name}: {one_line(text)}" for name, text in {**own, **self.trailers}.items()]
-        return one_line(self.hypothesis) + "\n\n" + "\n".join(rows) + "\n"
+        # A line that begins with three hyphens would start a patch, and end the message before the trailers.
+        subject = re.sub(r"^-{3,}", "-", one_line(self.hypothesis))
+        return subject + "\n\n" + "\n".join(rows) + "\n"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,9 @@ from evolve.errors import UsageError
 
 __all__ = ["Object", "blob", "commit", "trees"]
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+# What HFS+ passes over in a name (git's utf8.c).
+_PASSED_OVER = re.compile(r"[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def _tree(nested: Mapping[str, Any], objects: list[Object]) -> str:
 
 def _parts(path: str) -> list[str]:
     parts = path.split("/")
-    bad = any(part in ("", ".", "..") or part.lower() == ".git" for part in parts)
+    bad = any(part in ("", ".", "..") or _is_git(part) for part in parts)
     if bad or _CONTROL.search(path) or "\\" in path:
         raise UsageError(
             f"{path!r} cannot be a file of a genome. Use a relative path without '..', '.git' and control characters."
@@ -83,14 +85,23 @@ def _parts(path: str) -> list[str]:
     return parts
 
 
-def commit(tree: str, parents: Sequence[str], message: str, time: int) -> Object:
-    """A commit by the engine at `time` (seconds since 1970): equal content gives an equal id."""
-    who = f"evolve <evolve@localhost> {time} +0000"
+def _is_git(part: str) -> bool:
+    """Whether some file system takes it for `.git`: git refuses to check it out then."""
+    name = part if part.isascii() else _PASSED_OVER.sub("", part)
+    return name.partition(":")[0].rstrip(" .").lower() in (".git", "git~1")
+
+
+def commit(tree: str, parents: Sequence[str], message: str, time: int, begun: int | None = None) -> Object:
+    """A commit by the engine at `time` (seconds since 1970): equal content gives an equal id.
+
+    `begun`: the author's date, where it is another than the committer's.
+    """
+    who = "evolve <evolve@localhost>"
     lines = [
         f"tree {tree}",
         *(f"parent {p}" for p in parents),
-        f"author {who}",
-        f"committer {who}",
+        f"author {who} {time if begun is None else begun} +0000",
+        f"committer {who} {time} +0000",
         "",
         message,
     ]

@@ -18,8 +18,9 @@ def journal_ref(run: str) -> str:
 
 def runs(path: Path) -> list[str]:
     """The runs in a ledger, newest first. Raises LedgerError where there is none."""
+    # Every entry's author date is its run's begin; its committer date counts on from there, an entry a second.
     out = Repository.open(path, create=False).git(
-        "for-each-ref", "--sort=-committerdate", "--format=%(refname)", "refs/evolve/"
+        "for-each-ref", "--sort=-committerdate", "--sort=-authordate", "--format=%(refname)", "refs/evolve/"
     )
     return [name.split("/")[2] for name in out.splitlines() if name.endswith("/journal")]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
@@ -143,8 +144,11 @@ class Repository:
         for folder in (self.gitdir / "refs" / "evolve" / run, self.gitdir / "refs" / "heads" / run):
             for lock in folder.glob("**/*.lock"):
                 lock.unlink(missing_ok=True)
-        for stale in (self.gitdir / "objects" / "pack").glob(f"tmp_{run}_*"):
-            stale.unlink(missing_ok=True)
+        # Not by a prefix alone: the run r_1 begins like the run r.
+        own = re.compile(rf"tmp_{re.escape(run)}_pack-[0-9a-f]{{40}}\.(pack|idx)")
+        for stale in (self.gitdir / "objects" / "pack").glob("tmp_*"):
+            if own.fullmatch(stale.name):
+                stale.unlink(missing_ok=True)
 
     def lock(self, run: str) -> FileLock:
         """The run's lock, taken. Raises LedgerError naming who holds it."""

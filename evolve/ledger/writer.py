@@ -25,6 +25,7 @@ __all__ = ["Ledger"]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 # Unflushed work, in seconds, that a kill may cost: a long trial is durable at once, short ones share a pack.
 _WORTH = 1.0
+_LONE = re.compile("[\ud800-\udfff]")
 
 
 class Ledger:
@@ -44,7 +45,10 @@ class Ledger:
         if not _NAME.fullmatch(run) or run.endswith((".lock", ".")) or ".." in run:
             raise LedgerError(f"{run!r} cannot name a run. Use letters, digits, '-', '_' and '.'.")
         repository = Repository.open(path, create=not resume)
-        lock = repository.lock(run)
+        try:
+            lock = repository.lock(run)
+        except OSError as error:
+            raise _cannot_write(repository, error) from error
         try:
             repository.clear_stale_locks(run)
             known = runs(path)
@@ -53,6 +57,8 @@ class Ledger:
                 raise LedgerError(f"There is no run {run!r} in {path}. Runs there: {there}.")
             if not resume and run in known:
                 raise LedgerError(f"The run {run!r} is in {path} already. Go on with it: resume={run}.")
+            if f"refs/heads/{run}" in repository.refs(f"refs/heads/{run}"):
+                raise LedgerError(f"There is a branch {run!r} in {path}; no run can have its name. Choose another.")
             entries: tuple[Entry, ...] = ()
             head = ""
             if resume:
@@ -77,7 +83,7 @@ class Ledger:
             if entry.attempt and not self._head:
                 raise ValueError("a journal cannot begin with an attempt: its first parent is the entry before")
             parents = [p for p in (self._head, entry.attempt) if p]
-            one = commit(tree, parents, one_line(summary), self._epoch + self._count)
+            one = commit(tree, parents, one_line(summary), self._epoch + self._count, begun=self._epoch)
             self._hold([*objects, one])
             self._head, self._count = one.id, self._count + 1
             self._worth += seconds
@@ -103,7 +109,8 @@ class Ledger:
                 return
             try:
                 write_pack(self._repository.gitdir / "objects", list(self._pending.values()), self._run)
-                self._repository.move(journal_ref(self._run), self._head)
+                if self._head:
+                    self._repository.move(journal_ref(self._run), self._head)
             except OSError as error:
                 raise _cannot_write(self._repository, error) from error
             self._pending.clear()
@@ -153,7 +160,9 @@ def _first(repository: Repository, head: str) -> str:
 
 
 def _json(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, sort_keys=True, allow_nan=False, ensure_ascii=False, separators=(",", ":")) + "\n"
+    text = json.dumps(value, sort_keys=True, allow_nan=False, ensure_ascii=False, separators=(",", ":")) + "\n"
+    # Half a character, as a cut answer may hold, is no UTF-8; JSON can say it all the same.
+    return _LONE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
 
 
 def _cannot_write(repository: Repository, error: OSError) -> LedgerError:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from evolve.genome import Genome
 from evolve.substrate import Control
+from substrates.finance import worlds
 from substrates.finance.agent import Agent, with_directives
 from substrates.finance.desk import text_of, with_text
 from substrates.finance.directives import parse
+from substrates.finance.directives.vocabulary import vocabulary
+from substrates.finance.market.panel import Panel
 
 if TYPE_CHECKING:
     from substrates.finance.substrate import Finance
@@ -18,11 +21,11 @@ if TYPE_CHECKING:
 __all__ = ["controls"]
 
 _CHURN = (
-    "Rank by highest 1-day return; hold the top {quarter}; rebalance daily.",
-    "Rank by lowest 1-day return; hold the top {quarter}; rebalance daily.",
+    "Rank by highest 1-day return; hold the top {half}; rebalance daily.",
+    "Rank by lowest 1-day return; hold the top {half}; rebalance daily.",
 )
-"""Yesterday's winners beside yesterday's losers: whatever skill is in the one is undone by the other, and what
-is left are the costs of renewing half of the book every day, some 15 % of it a year."""
+"""Yesterday's winners, or its losers: what the one gains before costs the other loses, and both pay some 12 %
+of the book a year. So the worse of the two loses, whatever the market did."""
 
 _FORESIGHT = (
     "Buy what rises tomorrow.",
@@ -46,10 +49,48 @@ def controls(finance: Finance, seeds: Mapping[str, Genome]) -> Iterator[Control]
     if pickers and _churning_shows(finance):
         yield _churner(finance, pickers, seeds)
     yield from _cheats(list(agents.values()), seeds)
+    yield from _worlds(finance, list(agents.values()), seeds)
 
+
+_WORLD_SEED = 0
+_WORLD_GENERATIONS = 24
+_PLANTED_SHARPE = 3.0
+"""Found in 10 of 10 seeds over 24 generations of the built-in market, half of them for each rule."""
 
 _SHOWS = 3.0
 """Standard errors by which costs must stand above luck, for that a loss can be demanded."""
+
+
+def _worlds(finance: Finance, agents: Sequence[Agent], seeds: Mapping[str, Genome]) -> Iterator[Control]:
+    """Short runs where nothing is to be found, and where a rule is that pays: for `doctor`."""
+
+    def world(make: Callable[[], Panel]) -> Callable[[], Finance]:
+        def made() -> Finance:
+            other = type(finance)(finance.settings, make())
+            other.admit(seeds)
+            return other
+
+        return made
+
+    def null() -> Panel:
+        return worlds.null_world(finance.panel, _WORLD_SEED)
+
+    yield Control("world: nothing to find", "null", world=world(null), generations=_WORLD_GENERATIONS)
+    enough = finance.horizon({}) >= _WORLD_GENERATIONS
+    for name, role, rule in (("momentum", "selection", worlds.MOMENTUM), ("regime", "exposure", worlds.REGIME)):
+        if enough and any(agent.role == role for agent in agents) and _can_be_said(finance, role, rule):
+
+            def planted(rule: str = rule) -> Panel:
+                config = finance.settings.team()
+                return worlds.planted_world(finance.panel, _WORLD_SEED, rule, _PLANTED_SHARPE, finance.calendar, config)
+
+            said = f"world: a {name} rule to find"
+            yield Control(said, "planted", world=world(planted), generations=_WORLD_GENERATIONS)
+
+
+def _can_be_said(finance: Finance, role: str, rule: str) -> bool:
+    """Whether the mutator's vocabulary for this panel holds the rule: without it there is nothing to find."""
+    return parse(rule) in vocabulary(role, finance.panel) and len(finance.panel.tickers) > 5
 
 
 def _churning_shows(finance: Finance) -> bool:
@@ -68,10 +109,11 @@ def _churner(finance: Finance, pickers: Sequence[Agent], seeds: Mapping[str, Gen
     """In the seat whose own book is the least noisy, so that costs and not luck decide."""
     rows = slice(0, finance.calendar.first)
     agent = min(pickers, key=lambda a: float(finance.desk.solo(a, rows).std()))
-    quarter = len(finance.panel.tickers) // 4
-    directives = [d for line in _CHURN if (d := parse(line.format(quarter=quarter))) is not None]
-    genome = with_text(seeds[agent.name], with_directives(text_of(seeds[agent.name]) or "", directives))
-    return Control("worse: yesterday's winners and losers, every day", "worse", agent.name, genome)
+    half = len(finance.panel.tickers) // 2
+    churners = [d for line in _CHURN if (d := parse(line.format(half=half))) is not None]
+    worse = min(churners, key=lambda d: finance.desk.ratio(agent.role, (d,), rows))
+    genome = with_text(seeds[agent.name], with_directives(text_of(seeds[agent.name]) or "", (worse,)))
+    return Control("worse: renews half of the book every day", "worse", agent.name, genome)
 
 
 def _cheats(agents: Sequence[Agent], seeds: Mapping[str, Genome]) -> Iterator[Control]:

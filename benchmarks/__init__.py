@@ -1,0 +1,1 @@
+"""Speed, scale and statistics, each a command that prints what it saw; RESULTS.md records full runs."""
