@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 
 from evolve.errors import UsageError
 
@@ -13,39 +14,23 @@ __all__ = ["main"]
 
 
 def _commands() -> dict[str, Callable[[Sequence[str]], int]]:
-    """Imported one by one, so that `--help` and a mistake are answered at once."""
+    """Imported when called, so that `--help` and a mistake are answered at once."""
 
-    def log(args: Sequence[str]) -> int:
-        from evolve.cli.log import main
+    def command(module: str, function: str = "main") -> Callable[[Sequence[str]], int]:
+        def run(args: Sequence[str]) -> int:
+            found: Callable[[Sequence[str]], int] = getattr(import_module(f"evolve.cli.{module}"), function)
+            return found(args)
 
-        return main(args)
+        return run
 
-    def replay(args: Sequence[str]) -> int:
-        from evolve.cli.replay import main
-
-        return main(args)
-
-    def doctor(args: Sequence[str]) -> int:
-        from evolve.cli.doctor import main
-
-        return main(args)
-
-    def runs(args: Sequence[str]) -> int:
-        from evolve.cli.runs import main
-
-        return main(args)
-
-    def compact(args: Sequence[str]) -> int:
-        from evolve.cli.runs import compact
-
-        return compact(args)
-
-    def results(args: Sequence[str]) -> int:
-        from evolve.cli.report import main
-
-        return main(args)
-
-    return {"log": log, "replay": replay, "doctor": doctor, "runs": runs, "compact": compact, "report": results}
+    return {
+        "log": command("log"),
+        "report": command("report"),
+        "replay": command("replay"),
+        "runs": command("runs"),
+        "doctor": command("doctor"),
+        "compact": command("runs", "compact"),
+    }
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -7,7 +7,7 @@ nothing that is recorded, wherever it was stopped.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from evolve.genome import Genome
@@ -29,8 +29,9 @@ class Journal(Protocol):
     def flush(self) -> None: ...
 
 
+@dataclass(frozen=True)
 class NoLedger:
-    """A run that is only thought: a baseline, or a control. Nothing is written."""
+    """A run that is only thought (a baseline, a control), or only read. Nothing is written."""
 
     entries: Sequence[Entry] = ()
 

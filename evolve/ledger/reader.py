@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from evolve.errors import UsageError
 from evolve.ledger.entries import Entry, Record
 from evolve.ledger.repository import LedgerError, Repository, tree_rows
 
-__all__ = ["attempts", "compact", "genome_of", "journal", "journal_ref", "runs"]
+__all__ = ["attempts", "compact", "files_of", "genome_of", "journal", "journal_ref", "runs"]
 
 
 def journal_ref(run: str) -> str:
@@ -86,6 +87,11 @@ def genome_of(path: Path, commit: str) -> dict[str, str]:
     if not tree:
         raise LedgerError(f"There is no commit {commit!r} in {path}. `python -m evolve log` lists them.")
     return repository.files([tree])[tree]
+
+
+def files_of(path: Path, trees: Sequence[str]) -> dict[str, dict[str, str]]:
+    """tree id -> its files, of many genomes at once."""
+    return Repository.open(path, create=False).files(trees)
 
 
 def compact(path: Path) -> None:

@@ -77,7 +77,7 @@ def realised(panel: Panel, directive: Directive, days: Calendar, config: TeamCon
 
 
 def _market(panel: Panel, returns: Floats, series: dict[str, Floats]) -> Panel:
-    prices = 100.0 * np.cumprod(1.0 + returns, axis=0)
+    prices: Floats = 100.0 * np.cumprod(1.0 + returns, axis=0, dtype=np.float64)
     return Panel(panel.dates, panel.tickers, prices, panel.sectors, series, {})
 
 
