@@ -118,7 +118,6 @@ class Settings:
 
     domain: str = MISSING
     seed: int = 0
-    resume: str | None = None
     run: RunSettings = field(default_factory=RunSettings)
     population: PopulationSettings = field(default_factory=PopulationSettings)
     substrate: Any = None

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,9 @@ def settings_of(config: DictConfig) -> tuple[Settings, dict[str, Any]]:
         plain = OmegaConf.to_container(config, resolve=True, enum_to_str=True)
     except OmegaConfBaseException as error:
         raise translated(error) from None
+    except FrozenInstanceError as error:  # +name=value gets past Hydra, but no dataclass has such a field
+        name = str(error).split("'")[1]
+        raise UsageError(f"There is no setting {name!r}.{_closest(name)} All of them: docs/configuration.md.") from None
     if not isinstance(settings, Settings) or not isinstance(plain, dict):
         raise UsageError("The configuration is not one of evolve's: config.yaml must begin with the default `schema`.")
     return settings, {str(name): value for name, value in plain.items()}

@@ -21,7 +21,7 @@ from evolve.components import load
 from evolve.config import Settings
 from evolve.errors import UsageError
 from evolve.genome import Genome
-from evolve.ledger import Entry, Ledger, LedgerError, compact, runs
+from evolve.ledger import Entry, Ledger, LedgerError, check_name, compact, runs
 from evolve.ledger.repository import Repository
 from evolve.mutators import Mutator
 from evolve.population import read_seeds
@@ -61,6 +61,8 @@ def build(settings: Settings) -> Built:
 
 def check(settings: Settings) -> None:
     """Numbers and names that mean nothing."""
+    if settings.run.name is not None:
+        check_name(settings.run.name)
     for name in settings.run.baselines:
         if name not in BASELINES:
             raise UsageError(f"run.baselines: there is no baseline {name!r}. Known: {', '.join(BASELINES)}.")

@@ -11,7 +11,7 @@ reader.py       reading back, without a lock
 from evolve.ledger.entries import Attempt, Entry, Record
 from evolve.ledger.reader import attempts, compact, files_of, genome_of, journal, runs
 from evolve.ledger.repository import LedgerError
-from evolve.ledger.writer import Ledger
+from evolve.ledger.writer import Ledger, check_name
 
 __all__ = [
     "Attempt",
@@ -20,6 +20,7 @@ __all__ = [
     "LedgerError",
     "Record",
     "attempts",
+    "check_name",
     "compact",
     "files_of",
     "genome_of",

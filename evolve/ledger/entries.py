@@ -42,8 +42,8 @@ class Attempt:
         """The hypothesis in one line, then trailers that no hypothesis can forge."""
         own = {"Run": self.run, "Generation": str(self.generation), "Lineage": self.lineage}
         rows = [f"{name}: {one_line(text)}" for name, text in {**own, **self.trailers}.items()]
-        # A line that begins with three hyphens would start a patch, and end the message before the trailers.
-        subject = re.sub(r"^-{3,}", "-", one_line(self.hypothesis))
+        # To git, three hyphens begin a patch and scissors end a message: no trailer would be read behind them.
+        subject = re.sub(r"^-{3,}|-{10,} >8 -{10,}", "-", one_line(self.hypothesis))
         return subject + "\n\n" + "\n".join(rows) + "\n"
 
 
@@ -61,4 +61,4 @@ class Record:
 
 def one_line(text: str) -> str:
     """Without line breaks or control characters, 300 characters at most."""
-    return re.sub(r"[\x00-\x1f\x7f\x85\u2028\u2029]+", " ", text).strip()[:300] or "-"
+    return re.sub(r"[\x00-\x1f\x7f\x85\u2028\u2029]+", " ", text).strip()[:300].rstrip() or "-"

@@ -20,12 +20,18 @@ from evolve.ledger.packs import write_pack
 from evolve.ledger.reader import journal, journal_ref, runs
 from evolve.ledger.repository import LedgerError, Repository
 
-__all__ = ["Ledger"]
+__all__ = ["Ledger", "check_name"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 # Unflushed work, in seconds, that a kill may cost: a long trial is durable at once, short ones share a pack.
 _WORTH = 1.0
 _LONE = re.compile("[\ud800-\udfff]")
+
+
+def check_name(run: str) -> None:
+    """Raises LedgerError for a name that git could not use in a ref."""
+    if not _NAME.fullmatch(run) or run.endswith((".lock", ".")) or ".." in run:
+        raise LedgerError(f"{run!r} cannot name a run. Use letters, digits, '-', '_' and '.'.")
 
 
 class Ledger:
@@ -42,8 +48,7 @@ class Ledger:
     @classmethod
     def open(cls, path: Path, run: str, *, resume: bool = False, epoch: int | None = None) -> Ledger:
         """Takes the run's lock. Raises LedgerError for a bad name, a lock held, a run that is (not) there."""
-        if not _NAME.fullmatch(run) or run.endswith((".lock", ".")) or ".." in run:
-            raise LedgerError(f"{run!r} cannot name a run. Use letters, digits, '-', '_' and '.'.")
+        check_name(run)
         repository = Repository.open(path, create=not resume)
         try:
             lock = repository.lock(run)

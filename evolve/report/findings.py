@@ -22,6 +22,8 @@ def _table(table: Table) -> str:
     rows = [list(table.columns), *([_cell(value) for value in row] for row in table.rows)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(table.columns))]
     numeric = [all(isinstance(row[i], int | float | None) for row in table.rows) for i in range(len(table.columns))]
+    if not any(table.columns):
+        rows, widths = rows[1:], [max(len(row[i]) for row in rows[1:]) for i in range(len(table.columns))]
     lines = [
         "  ".join(
             cell.rjust(w) if right else cell.ljust(w) for cell, w, right in zip(row, widths, numeric, strict=True)
@@ -34,4 +36,4 @@ def _table(table: Table) -> str:
 def _cell(value: Any) -> str:
     if value is None:
         return "-"
-    return f"{value:,.4g}" if isinstance(value, float) else str(value)
+    return f"{value:,.2f}" if isinstance(value, float) else str(value)

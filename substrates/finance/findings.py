@@ -65,10 +65,10 @@ class Track:
         return (
             name,
             _shown(sharpe(self.net)),
-            _shown(float(self.net.mean()) * DAYS_A_YEAR) if len(self.net) else None,
-            _shown(max_drawdown(self.net)),
+            _shown(100 * float(self.net.mean()) * DAYS_A_YEAR) if len(self.net) else None,
+            _shown(100 * max_drawdown(self.net)),
             _shown(annual_turnover(self.turnover)),
-            _shown(float(self.cost.mean()) * DAYS_A_YEAR) if len(self.cost) else None,
+            _shown(100 * float(self.cost.mean()) * DAYS_A_YEAR) if len(self.cost) else None,
         )
 
 
@@ -80,8 +80,8 @@ def findings(record: Record, desk: Desk, sealed: Callable[[], Desk], days: Calen
     tracks = {"evolved": evolved, "equal weight": Track(result.net, result.turnover, result.cost)}
     tracks |= {_NAMES.get(name, name): Track.of(other) for name, other in record.baselines.items()}
     trials = _trial_series(record, desk, walked)
-    figures = _figures(record, evolved, trials)
-    tables = [_ways(tracks)]
+    figures = _figures(record, evolved, result.net, trials)
+    tables = [_ways(tracks), _luck(figures)]
     frozen = tracks.get(_NAMES["frozen"])
     test, helped, sentence = None, None, _without_test(record)
     if frozen is not None and len(frozen.net) == len(evolved.net) > 0:
@@ -109,16 +109,18 @@ def findings(record: Record, desk: Desk, sealed: Callable[[], Desk], days: Calen
 # -- the walk ----------------------------------------------------------------------------------
 
 
-def _figures(record: Record, evolved: Track, trials: Floats) -> dict[str, float]:
+def _figures(record: Record, evolved: Track, equal: Floats, trials: Floats) -> dict[str, float]:
     """The evolved team's figures, deflated by every candidate that evidence chose from."""
     ratios = [sharpe(column, annualised=False) for column in trials.T]
     finite = [ratio for ratio in ratios if math.isfinite(ratio)]
     variance = float(np.var(finite, ddof=1)) if len(finite) > 1 else 0.0
-    count = max(record.screened, 1)
+    count, walked = max(record.screened, 1), len(evolved.net) > 0
     return _finite(
         {
             "sharpe": sharpe(evolved.net),
-            "deflated_sharpe": deflated_sharpe(evolved.net, count, variance) if len(evolved.net) else math.nan,
+            "deflated_sharpe": deflated_sharpe(evolved.net, count, variance) if walked else math.nan,
+            "active_sharpe": sharpe(evolved.net - equal),
+            "deflated_active_sharpe": deflated_sharpe(evolved.net - equal, count, variance) if walked else math.nan,
             "trials": float(count),
             "attempts": float(len(record.attempts)),
             "kept": float(sum(a.verdict == "keep" for a in record.attempts)),
@@ -144,8 +146,20 @@ def _trial_series(record: Record, desk: Desk, rows: slice) -> Floats:
 
 
 def _ways(tracks: Mapping[str, Track]) -> Table:
-    columns = ("", "Sharpe ratio", "return a year", "drawdown", "turnover a year", "cost a year")
+    columns = ("", "Sharpe ratio", "return, % a year", "drawdown, %", "turnover a year", "cost, % a year")
     return Table("The walk: all days out of sample, net of costs", columns, tuple(t.row(n) for n, t in tracks.items()))
+
+
+def _luck(figures: Mapping[str, float]) -> Table:
+    """What the number of trials makes of the figures: deflated Sharpe ratios, and PBO by CSCV."""
+    rows = (
+        ("candidates that evidence chose from", figures.get("trials")),
+        ("deflated Sharpe ratio, the probability that the true one is above 0", figures.get("deflated_sharpe")),
+        ("Sharpe ratio of what is added to equal weight", figures.get("active_sharpe")),
+        ("the same deflated: the probability that it adds anything", figures.get("deflated_active_sharpe")),
+        ("PBO: how often the best half-sample trial is below the median after", figures.get("pbo")),
+    )
+    return Table("How much of it is luck", ("", ""), tuple((name, _shown(value)) for name, value in rows))
 
 
 def _sentence(test: Comparison, helped: bool, z: float, days: int) -> str:
@@ -190,7 +204,7 @@ def _audit(record: Record, desk: Desk, days: Calendar) -> tuple[list[Table], lis
     rows: list[tuple[Any, ...]] = []
     for period, span in periods.items():
         for name, net in {**teams, "equal weight": desk.ground.benchmark.net}.items():
-            rows.append((period, name, _shown(sharpe(net[span])), _shown(max_drawdown(net[span]))))
+            rows.append((period, name, _shown(sharpe(net[span])), _shown(100 * max_drawdown(net[span]))))
     span = periods["sealed"]
     test = bootstrap_difference(teams["evolved"][span], teams["frozen seeds"][span], _SEED)
     words = (
@@ -198,7 +212,7 @@ def _audit(record: Record, desk: Desk, days: Calendar) -> tuple[list[Table], lis
         "it repeats the test on days that nothing has seen and decides nothing."
     )
     return [
-        Table("What was sealed", ("period", "team", "Sharpe ratio", "drawdown"), tuple(rows)),
+        Table("What was sealed", ("period", "team", "Sharpe ratio", "drawdown, %"), tuple(rows)),
         _champions(record),
     ], [words]
 

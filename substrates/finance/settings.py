@@ -32,6 +32,8 @@ _WARM_UP = 1 / 3
 _SEALED = 1 / 4
 """Of a user's own prices, where no dates are given: a third to learn from, the last quarter sealed."""
 
+_FIRSTS = ("first_day", "audit_day")
+
 
 @dataclass(frozen=True)
 class MarketSettings:
@@ -99,17 +101,17 @@ class Calendar:
         own = settings.market.path is not None
         days = len(dates)
 
-        def row(given: str | None, built_in: str, share: float, side: str) -> int:
+        def row(key: str, given: str | None, built_in: str, share: float) -> int:
             text = given if given is not None else (None if own else built_in)
             if text is None:
                 return int(days * share)
-            return int(np.searchsorted(dates, _date(text), side="left" if side == "first" else "right"))
+            return int(np.searchsorted(dates, _date(key, text), side="left" if key in _FIRSTS else "right"))
 
-        first = row(settings.first_day, BUILT_IN.first, _WARM_UP, "first")
-        end = row(settings.last_day, BUILT_IN.last, 1 - _SEALED, "last")
+        first = row("first_day", settings.first_day, BUILT_IN.first, _WARM_UP)
+        end = row("last_day", settings.last_day, BUILT_IN.last, 1 - _SEALED)
         sealed = settings.audit_day or (None if own else BUILT_IN.audit)
-        audit = end if sealed is None else row(sealed, sealed, 0, "first")
-        audit_end = row(settings.audit_last, BUILT_IN.audit_last, 1.0, "last")
+        audit = end if sealed is None else row("audit_day", sealed, sealed, 0)
+        audit_end = row("audit_last", settings.audit_last, BUILT_IN.audit_last, 1.0)
         calendar = cls(first, end, max(audit, end), audit_end, days)
         calendar._check(settings, days)
         return calendar
@@ -129,8 +131,8 @@ class Calendar:
             )
 
 
-def _date(text: str) -> np.datetime64:
+def _date(key: str, text: str) -> np.datetime64:
     try:
         return np.datetime64(text, "D")
     except ValueError as error:
-        raise UsageError(f"{text!r} is no date; write it as 1994-01-03.") from error
+        raise UsageError(f"substrate.{key}={text} is no date; write it as 1994-01-03.") from error

@@ -107,9 +107,9 @@ def test_sealed_champions_and_missing_data_are_shown(substrate: Finance, frozen:
         audits[name, seed.digest] = substrate.trial(Case(seed, name, conditions, "audit", 0, team), bench(substrate))
     said = substrate.findings(replace(frozen, audits=audits, baselines={"frozen": frozen}))
     titles = [table.title for table in said.tables]
-    assert titles[1:] == ["What was sealed", "Every champion on the sealed period"]
-    assert len(said.tables[2].rows) == len(SEEDS)
-    sealed = {row[1]: row for row in said.tables[1].rows if row[0] == "sealed"}
+    assert titles[1:] == ["How much of it is luck", "What was sealed", "Every champion on the sealed period"]
+    assert len(said.tables[3].rows) == len(SEEDS)
+    sealed = {row[1]: row for row in said.tables[2].rows if row[0] == "sealed"}
     assert sealed["evolved"][2:] == sealed["frozen seeds"][2:]
     assert "Data: it ended" in said.notes
     assert Findings.from_json(said.to_json()) == said

@@ -1,0 +1,84 @@
+"""Worlds whose answer is known, and what the loop says in them: miniatures of `benchmarks/finance_worlds.py`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from benchmarks.finance_worlds import later_differences, play
+from substrates.finance.directives import parse
+from substrates.finance.findings import LEVEL
+from substrates.finance.substrate import Finance
+from substrates.finance.worlds import MOMENTUM, REGIME, null_world, planted_world, realised
+
+GENERATIONS = 24
+
+
+@pytest.fixture(scope="module")
+def real() -> Finance:
+    return Finance()
+
+
+def test_a_null_world_has_equal_means_and_real_days(real: Finance) -> None:
+    world = null_world(real.panel, 3)
+    assert world.prices.shape == real.panel.prices.shape
+    assert np.isfinite(world.prices).all()
+    equal = real.panel.returns[1:] - real.panel.returns[1:].mean(axis=0) + real.panel.returns[1:].mean()
+    day = world.returns[1000]
+    assert np.isclose(equal, day, atol=1e-9).all(axis=1).any(), "a day of the world never was"
+    # Blocks of 21 days: most days are followed by the one that followed them.
+    at = [int(np.flatnonzero(np.isclose(equal, row, atol=1e-9).all(axis=1))[0]) for row in world.returns[1:400]]
+    assert 0.9 < float((np.diff(at) == 1).mean()) < 0.99
+    spread = equal.std() * np.sqrt(2 / len(equal))
+    assert np.abs(world.returns.mean(axis=0) - world.returns.mean()).max() < 5 * spread
+
+
+def test_seeds_give_other_worlds_and_the_same_seed_the_same(real: Finance) -> None:
+    assert null_world(real.panel, 1).digest == null_world(real.panel, 1).digest
+    assert null_world(real.panel, 1).digest != null_world(real.panel, 2).digest
+
+
+def test_the_series_of_a_null_world_know_nothing_of_its_stocks(real: Finance) -> None:
+    world = null_world(real.panel, 0)
+    known = np.isfinite(real.panel.series["vix"])
+    assert sorted(world.series["vix"][known]) == sorted(real.panel.series["vix"][known])
+    own = np.abs(np.corrcoef(real.panel.series["vix"][known], np.abs(real.panel.market[known]))[0, 1])
+    other = np.abs(np.corrcoef(world.series["vix"][known], np.abs(world.market[known]))[0, 1])
+    assert own > 0.4 > 0.1 > other
+
+
+@pytest.mark.parametrize("rule", [MOMENTUM, REGIME])
+@pytest.mark.parametrize("sharpe", [1.0, 2.0])
+def test_what_is_planted_is_realised(real: Finance, rule: str, sharpe: float) -> None:
+    directive, config = parse(rule), real.settings.team()
+    assert directive is not None
+    for seed in (0, 1):
+        world = planted_world(real.panel, seed, rule, sharpe, real.calendar, config)
+        assert realised(world, directive, real.calendar, config) == pytest.approx(sharpe, abs=0.05)
+        assert world.market[1:].mean() == pytest.approx(null_world(real.panel, seed).market[1:].mean(), abs=2e-5)
+
+
+def test_only_what_can_be_planted_is(real: Finance) -> None:
+    with pytest.raises(ValueError, match="cannot be planted"):
+        planted_world(real.panel, 0, "Trade weekly.", 2.0, real.calendar, real.settings.team())
+
+
+def test_nothing_is_claimed_where_nothing_is() -> None:
+    """Six fixed seeds; more claims than this bound would come by chance once in 400 such tests."""
+    played = [play("null", seed, generations=GENERATIONS) for seed in range(6)]
+    bound = int(binom.ppf(1 - 1 / 400, len(played), LEVEL))
+    assert sum(p.helped for p in played) <= bound == 1
+    later = [d for p in played for d in later_differences(p)]
+    if len(later) > 2:
+        assert np.mean(later) <= 2 * np.std(later, ddof=1) / np.sqrt(len(later))
+
+
+@pytest.mark.parametrize("world", ["momentum", "regime"])
+def test_what_is_there_is_found(world: str) -> None:
+    played = [play(world, seed, sharpe=3.0, generations=GENERATIONS) for seed in range(2)]
+    assert [p.figure("p") < 0.05 and p.figure("difference") > 0 for p in played] == [True, True]
+    rule = parse({"momentum": MOMENTUM, "regime": REGIME}[world])
+    for p in played:
+        agents = [p.finance.desk.agent(name, genome) for name, genome in p.result.record.final.items()]
+        assert any(rule in agent.directives for agent in agents), "it was claimed, but the rule was not found"
