@@ -23,8 +23,9 @@ def assemble(prices: pd.DataFrame, sources: Mapping[str, Source], sectors: Mappi
     missing: dict[str, str] = {}
     gaps = np.isnan(values) & np.isfinite(filled)
     for column, ticker in enumerate(prices.columns):
-        if gaps[:, column].any():
-            missing[str(ticker)] = f"{int(gaps[:, column].sum())} missing prices were carried on from the day before"
+        if count := int(gaps[:, column].sum()):
+            said = "1 missing price was" if count == 1 else f"{count} missing prices were"
+            missing[str(ticker)] = f"{ticker}: {said} carried on from the day before"
     series = {}
     for name, source in sources.items():
         series[name], silent = _as_known(source, dates)

@@ -314,8 +314,8 @@ def test_a_gap_is_carried_on_and_said_and_a_delisted_stock_stays_away() -> None:
         equal_nan=True,
     )
     assert panel.missing == {
-        "gap": "2 missing prices were carried on from the day before",
-        "both": "1 missing prices were carried on from the day before",
+        "gap": "gap: 2 missing prices were carried on from the day before",
+        "both": "both: 1 missing price was carried on from the day before",
     }
     assert panel.sectors == {"gap": "Energy"}
     assert panel.returns[:, 1].tolist() == [0, 0, 0, 1, 0.5]

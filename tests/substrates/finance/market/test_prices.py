@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from evolve.errors import UsageError
 from substrates.finance.market import load_panel
 from substrates.finance.market.prices import MINIMUM_DAYS, read_prices, read_sectors
+from substrates.finance.market.sources import SECTORS
 
 DAYS = MINIMUM_DAYS + 10
 Rows = list[list[str]]
@@ -374,3 +375,28 @@ def test_the_panel_of_own_prices_has_the_own_sectors_and_the_built_in_series(tmp
     assert np.isfinite(panel.series["oil"]).all()
     other = save(long_form(closes()), tmp_path / "p.parquet")
     assert load_panel(other, str(tmp_path / "s.csv")).digest == panel.digest
+
+
+# -- the page that says so -----------------------------------------------------------------------
+
+ROOT = Path(__file__).parents[4]
+
+
+def test_the_page_shows_tables_that_are_read(tmp_path: Path) -> None:
+    """Its examples, but for their length; and every refusal that it lists is one of ours."""
+    page = (ROOT / "docs" / "prices.md").read_text(encoding="utf-8")
+    wide, long, sectors = re.findall(r"```csv\n(.*?)```", page, flags=re.DOTALL)
+    for number, example in enumerate((wide, long)):
+        (tmp_path / f"{number}.csv").write_text(example)
+        refused("2 days of prices are too few", read_prices, str(tmp_path / f"{number}.csv"))
+    (tmp_path / "s.csv").write_text(sectors)
+    assert set(read_sectors(str(tmp_path / "s.csv"), ["AAPL", "KO", "XOM"]).values()) <= set(SECTORS.values())
+    listed = re.findall(r"^\| (.*?) \|", page.split("| It says |")[1], flags=re.MULTILINE)
+    assert len(listed) > 12
+    code = "".join(
+        (ROOT / "substrates/finance" / name).read_text("utf-8") for name in ("market/prices.py", "settings.py")
+    )
+    code = re.sub(r"\{.*?\}", " ", re.sub(r'"\s*f?"', "", code))
+    for phrase in listed[1:]:
+        for part in re.split(r" ?\.\.\.;? ?|; (?=goes|has no)|'close'|\b[02] ", phrase):
+            assert part in code, part
