@@ -34,7 +34,8 @@ CONF = Path(evolve.__file__).resolve().parents[1] / "conf"
 
 def start(args: Sequence[str]) -> int:
     """A run, or a sweep, as Hydra composes it."""
-    register(domain_of(args))
+    for domain in domains_of(args):
+        register(domain)
     # Hydra's own handler prints and exits 1; here every mistake is translated in one place.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     sys.argv = ["evolve", *args]
@@ -112,6 +113,14 @@ def opened(schema: type[Any]) -> DictConfig:
         return node
 
     return open_up(OmegaConf.structured(schema))
+
+
+def domains_of(args: Sequence[str]) -> list[str]:
+    """The domain that is named; all that are installed, where a configuration of the user's may name one."""
+    own = any(re.match(r"(--config-(name|dir|path)|-c[dnp])", arg) for arg in args)
+    if not own or any(re.match(r"\+*domain=", arg) for arg in args):
+        return [domain_of(args)]
+    return names("substrates")
 
 
 def domain_of(args: Sequence[str]) -> str:

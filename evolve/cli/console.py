@@ -37,7 +37,7 @@ class Console:
     def say(self, text: str) -> None:
         self._rich.print(Text(text))
 
-    def begin(self, settings: Settings, substrate: Substrate, agents: int, path: Path, name: str) -> None:
+    def begin(self, settings: Settings, substrate: Substrate, agents: int) -> None:
         self._metric = substrate.metric
         schedule = settings.acceptance.schedule.value
         self.say(f"evolve {settings.domain}: {agents} agents; {settings.selection.rewrite} are rewritten a generation")
@@ -46,7 +46,6 @@ class Console:
             f"score: {substrate.metric.name} ({substrate.metric.better} is better); acceptance: "
             f"{settings.acceptance.method.value}, error {settings.acceptance.level:g} a contest, schedule {schedule}"
         )
-        self.say(f"run {name}, recorded in {path}")
 
     @contextmanager
     def live(self) -> Iterator[None]:

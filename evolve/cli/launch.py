@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import json
-import os
 import platform
 import signal
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +21,7 @@ from evolve.components import load
 from evolve.config import Settings
 from evolve.errors import UsageError
 from evolve.genome import Genome
-from evolve.ledger import Entry, Ledger, LedgerError, check_name, compact, runs
+from evolve.ledger import Entry, Ledger, LedgerError, RunTaken, check_name, compact, runs
 from evolve.ledger.repository import Repository
 from evolve.mutators import Mutator
 from evolve.population import read_seeds
@@ -97,22 +97,21 @@ def launch(settings: Settings, plain: dict[str, Any], out: Path) -> float | None
     path = Path(settings.ledger.repository)
     if path.exists():
         Repository.open(path, create=True)  # refuses what is no ledger before the preflight is waited for
-    name = settings.run.name or _next_name(path, settings.domain)
-    if path.exists() and name in runs(path):
+    name = settings.run.name
+    if name is not None and path.exists() and name in runs(path):
         raise UsageError(f"run.name={name}: that run is in {path} already. Go on with it: resume={name}.")
-    console.begin(settings, built.substrate, len(built.seeds), path, name)
+    console.begin(settings, built.substrate, len(built.seeds))
     checks_key = _preflight(settings, built, path, console)
-    with Ledger.open(path, name) as ledger:
+    with _opened(settings, path) as ledger:
+        console.say(f"run {ledger.run}, recorded in {path}")
         value = {"settings": plain, "versions": _versions(), "domain": settings.domain, "preflight": checks_key}
-        ledger.append(Entry("run", "run", value), summary=f"run {name}: +domain={settings.domain}")
-        score = go(settings, built, ledger, name, path, out, console)
+        ledger.append(Entry("run", "run", value), summary=f"run {ledger.run}: +domain={settings.domain}")
+        score = go(settings, built, ledger, path, out, console)
     _fold(path)
     return score
 
 
-def go(
-    settings: Settings, built: Built, ledger: Ledger, name: str, path: Path, out: Path, console: Console
-) -> float | None:
+def go(settings: Settings, built: Built, ledger: Ledger, path: Path, out: Path, console: Console) -> float | None:
     """The run itself, over an open ledger; then the exports, and what is said."""
     run = Run(
         settings,
@@ -120,7 +119,7 @@ def go(
         lambda: built.mutate(settings),
         built.workers,
         built.seeds,
-        name=name,
+        name=ledger.run,
         journal=ledger,
         progress=console.progress,
     )
@@ -128,8 +127,8 @@ def go(
         result = run.execute()
     built.workers.close()
     ledger.flush()
-    write_exports(path, name, out, built.substrate.metric.name)
-    console.end(result, path, name, out)
+    write_exports(path, ledger.run, out, built.substrate.metric.name)
+    console.end(result, path, ledger.run, out)
     return result.findings.score if result.findings is not None else None
 
 
@@ -153,15 +152,16 @@ def _stoppable(run: Run, console: Console) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _next_name(path: Path, domain: str) -> str:
-    """domain-date-number, the first that is free; two sweeps jobs at once differ by their process."""
-    known = set(runs(path)) if path.exists() and any(path.iterdir()) else set()
-    stem = f"{domain}-{datetime.date.today():%Y-%m-%d}"
-    job = os.environ.get("EVOLVE_JOB", "")
-    number = 1
-    while f"{stem}-{number}{job}" in known:
-        number += 1
-    return f"{stem}-{number}{job}"
+def _opened(settings: Settings, path: Path) -> Ledger:
+    """Under the run's name, or domain-date-number with the first number that is free: opening it takes it, so
+    that the jobs of a sweep which start together do not take the same one."""
+    if settings.run.name is not None:
+        return Ledger.open(path, settings.run.name)
+    stem = f"{settings.domain}-{datetime.date.today():%Y-%m-%d}"
+    for number in itertools.count(1):
+        with suppress(RunTaken):
+            return Ledger.open(path, f"{stem}-{number}")
+    raise AssertionError("numbers do not end")
 
 
 def _preflight(settings: Settings, built: Built, path: Path, console: Console) -> str:

@@ -38,9 +38,10 @@ def main(args: Sequence[str]) -> int:
     settings = recorded_settings(journal(path, run), [f"{key}={value}" for key, value in given.items()])
     check(settings)
     built, console = build(settings), Console()
-    console.begin(settings, built.substrate, len(built.seeds), path, run)
+    console.begin(settings, built.substrate, len(built.seeds))
     with Ledger.open(path, run, resume=True) as ledger:
-        go(settings, built, ledger, run, path, Path("outputs") / run, console)
+        console.say(f"run {run}, recorded in {path}")
+        go(settings, built, ledger, path, Path("outputs") / run, console)
     return 0
 
 

@@ -10,7 +10,7 @@ reader.py       reading back, without a lock
 
 from evolve.ledger.entries import Attempt, Entry, Record
 from evolve.ledger.reader import attempts, compact, files_of, genome_of, journal, runs
-from evolve.ledger.repository import LedgerError
+from evolve.ledger.repository import LedgerError, RunTaken
 from evolve.ledger.writer import Ledger, check_name
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Ledger",
     "LedgerError",
     "Record",
+    "RunTaken",
     "attempts",
     "check_name",
     "compact",

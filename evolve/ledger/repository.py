@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from evolve.errors import UsageError
 from evolve.ledger.packs import sync_folder
 
-__all__ = ["LedgerError", "Repository"]
+__all__ = ["LedgerError", "Repository", "RunTaken"]
 
 # Automatic housekeeping beside a writer has destroyed reachable history: only `compact` may do it.
 _CONFIG = {
@@ -31,6 +31,10 @@ _CONFIG = {
 
 class LedgerError(UsageError):
     """The ledger cannot be read or written; what was recorded before is untouched."""
+
+
+class RunTaken(LedgerError):
+    """Of that name there is a run already, finished or being written."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +163,7 @@ class Repository:
             lock.acquire(timeout=0)
         except Timeout:
             pid = holder.read_text().strip() if holder.exists() else "unknown"
-            raise LedgerError(
+            raise RunTaken(
                 f"The run {run!r} is being written by another process (pid {pid}). Wait for it, or stop it."
             ) from None
         holder.write_text(str(os.getpid()))

@@ -18,7 +18,7 @@ from evolve.ledger.entries import Attempt, Entry, one_line
 from evolve.ledger.objects import Object, commit, trees
 from evolve.ledger.packs import write_pack
 from evolve.ledger.reader import journal, journal_ref, runs
-from evolve.ledger.repository import LedgerError, Repository
+from evolve.ledger.repository import LedgerError, Repository, RunTaken
 
 __all__ = ["Ledger", "check_name"]
 
@@ -39,7 +39,7 @@ class Ledger:
 
     def __init__(self, repository: Repository, run: str, entries: tuple[Entry, ...], head: str, epoch: int) -> None:
         self.entries = entries
-        self._repository, self._run, self._epoch = repository, run, epoch
+        self._repository, self.run, self._epoch = repository, run, epoch
         self._head, self._count = head, len(entries)
         self._pending: dict[str, Object] = {}
         self._worth, self._mutex = 0.0, threading.RLock()
@@ -61,7 +61,7 @@ class Ledger:
                 there = ", ".join(known[:12]) or "none"
                 raise LedgerError(f"There is no run {run!r} in {path}. Runs there: {there}.")
             if not resume and run in known:
-                raise LedgerError(f"The run {run!r} is in {path} already. Go on with it: resume={run}.")
+                raise RunTaken(f"The run {run!r} is in {path} already. Go on with it: resume={run}.")
             if f"refs/heads/{run}" in repository.refs(f"refs/heads/{run}"):
                 raise LedgerError(f"There is a branch {run!r} in {path}; no run can have its name. Choose another.")
             entries: tuple[Entry, ...] = ()
@@ -113,9 +113,9 @@ class Ledger:
             if not self._pending:
                 return
             try:
-                write_pack(self._repository.gitdir / "objects", list(self._pending.values()), self._run)
+                write_pack(self._repository.gitdir / "objects", list(self._pending.values()), self.run)
                 if self._head:
-                    self._repository.move(journal_ref(self._run), self._head)
+                    self._repository.move(journal_ref(self.run), self._head)
             except OSError as error:
                 raise _cannot_write(self._repository, error) from error
             self._pending.clear()
@@ -125,7 +125,7 @@ class Ledger:
         """Lineage -> commit. Forward only, but for `rebuild`, after a kill. Raises LedgerError otherwise."""
         with self._mutex:
             self.flush()
-            prefix = f"refs/heads/{self._run}/"
+            prefix = f"refs/heads/{self.run}/"
             now = self._repository.refs(prefix)
             moves = {prefix + n: tip for n, tip in tips.items() if now.get(prefix + n) != tip}
             for ref, tip in moves.items():

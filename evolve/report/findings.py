@@ -36,4 +36,7 @@ def _table(table: Table) -> str:
 def _cell(value: Any) -> str:
     if value is None:
         return "-"
-    return f"{value:,.2f}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        # Rounded first: a little below nothing is nothing.
+        return f"{round(value, 2) + 0.0:,.2f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -153,13 +153,14 @@ def _ways(tracks: Mapping[str, Track]) -> Table:
 def _luck(figures: Mapping[str, float]) -> Table:
     """What the number of trials makes of the figures: deflated Sharpe ratios, and PBO by CSCV."""
     rows = (
-        ("candidates that evidence chose from", figures.get("trials")),
+        ("candidates that evidence chose from", int(figures["trials"])),
         ("deflated Sharpe ratio, the probability that the true one is above 0", figures.get("deflated_sharpe")),
         ("Sharpe ratio of what is added to equal weight", figures.get("active_sharpe")),
         ("the same deflated: the probability that it adds anything", figures.get("deflated_active_sharpe")),
         ("PBO: how often the best half-sample trial is below the median after", figures.get("pbo")),
     )
-    return Table("How much of it is luck", ("", ""), tuple((name, _shown(value)) for name, value in rows))
+    shown = tuple((name, value if isinstance(value, int) else _shown(value)) for name, value in rows)
+    return Table("How much of it is luck", ("", ""), shown)
 
 
 def _sentence(test: Comparison, helped: bool, z: float, days: int) -> str:
@@ -252,7 +253,12 @@ def _first_score(record: Record, lineage: str, digest: str) -> float | None:
 
 def _data(desk: Desk) -> list[str]:
     """What was missing, each sentence once, however many series it is about."""
-    return [f"Data: {sentence}" for sentence in dict.fromkeys(desk.panel.missing.values())]
+    said = list(dict.fromkeys(desk.panel.missing.values()))
+    if not desk.panel.sectors:
+        said.append(
+            "no stock has a sector, so whatever needs one is neutral; name a map: substrate.market.sectors=FILE"
+        )
+    return [f"Data: {sentence}" for sentence in said]
 
 
 def _shown(value: float | None) -> float | None:

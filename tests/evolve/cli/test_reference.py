@@ -1,0 +1,44 @@
+"""docs/configuration.md names every setting with its default, and no other."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from evolve.config import Settings
+from substrates.finance.settings import FinanceSettings
+
+DOCS = Path(__file__).parents[3] / "docs"
+
+
+def flat(node: Any, prefix: str = "") -> dict[str, Any]:
+    found = {}
+    for name, value in node.items():
+        if isinstance(value, dict):
+            found |= flat(value, f"{prefix}{name}.")
+        else:
+            found[f"{prefix}{name}"] = value
+    return found
+
+
+def shown(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(value)}]"
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    return "(none)" if value == "???" else str(value)
+
+
+def test_every_setting_is_explained_with_its_default() -> None:
+    engine = OmegaConf.to_container(OmegaConf.structured(Settings), throw_on_missing=False, enum_to_str=True)
+    finance = OmegaConf.to_container(OmegaConf.structured(FinanceSettings), enum_to_str=True)
+    assert isinstance(engine, dict)
+    del engine["substrate"]
+    wanted = flat(engine) | flat({"substrate": finance})
+    text = (DOCS / "configuration.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([\w.]+)` \| (.+?) \| (.+) \|$", text, re.MULTILINE)
+    assert {name: default for name, default, _ in rows} == {name: shown(value) for name, value in wanted.items()}
+    assert all(meaning.strip() for *_, meaning in rows)
