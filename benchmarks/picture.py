@@ -1,10 +1,11 @@
 """Draws the README's picture: a finance run as a person sees it end, from a real run.
 
-    python -m benchmarks.picture docs/run.svg
+python -m benchmarks.picture docs/run.svg
 """
 
 from __future__ import annotations
 
+import io
 import re
 import subprocess
 import sys
@@ -27,7 +28,7 @@ def main() -> None:
     said, end = done.stdout.split("\nThe run ended", 1)
     lines = [line for line in said.splitlines() if line.strip()]
     tables = ("\nThe run ended" + end).split("\nWhat was sealed", 1)[0].splitlines()
-    console = Console(record=True, width=WIDTH, file=open("/dev/null", "w", encoding="utf-8"), highlight=False)
+    console = Console(record=True, width=WIDTH, file=io.StringIO(), highlight=False)
     console.print(Text("$ python -m evolve +domain=finance", "bold"))
     for line in [*lines[: FIRST + 1], "...", *lines[-LAST:], *tables]:
         console.print(Text(line, "green" if line.startswith("  keep") else ""), overflow="ellipsis", no_wrap=True)

@@ -75,8 +75,8 @@ class Population(Mapping[str, Lineage]):
 def read_seeds(place: str) -> dict[str, Genome]:
     """Seed genomes out of a folder: a file is a lineage of one file (`agent.EXT`), a folder one of several.
 
-    `place` is a path, or `pkg://populations.finance` for the folder of an installed package. Names that start
-    with `.` or `_`, and code beside the seeds of a package (`*.py`), are passed over.
+    `place` is a path, or `pkg://populations.finance` for the folder of an installed package. A `README`, names
+    that start with `.` or `_`, and code beside the seeds of a package (`*.py`), are passed over.
     Raises UsageError for a missing or empty folder, a name that cannot be a branch, a file that is no text.
     """
     path = _folder(place)
@@ -86,7 +86,7 @@ def read_seeds(place: str) -> dict[str, Genome]:
         )
     seeds: dict[str, Genome] = {}
     for item in sorted(path.iterdir()):
-        if item.name.startswith((".", "_")) or (place.startswith(_PACKAGE) and item.suffix == ".py"):
+        if _passed_over(item) or (place.startswith(_PACKAGE) and item.suffix == ".py"):
             continue
         name = (item.stem if item.is_file() else item.name).lower()
         if not _NAME.fullmatch(name) or name.endswith((".lock", ".")) or ".." in name:
@@ -95,7 +95,7 @@ def read_seeds(place: str) -> dict[str, Genome]:
             )
         if name in seeds:
             raise UsageError(f"{item}: there are two agents named {name!r} in {path}. Rename one of them.")
-        texts = [item] if item.is_file() else sorted(f for f in item.rglob("*") if f.is_file())
+        texts = [item] if item.is_file() else _files_in(item)
         if not texts:
             raise UsageError(f"{item}: the folder is empty. An agent needs at least one text file.")
         seeds[name] = Genome({_inside(item, file): _text(file) for file in texts})
@@ -108,16 +108,29 @@ def _folder(place: str) -> Path:
     if not place.startswith(_PACKAGE):
         return Path(place)
     name = place.removeprefix(_PACKAGE)
+    unknown = UsageError(
+        f"population.path={place}: there is no such package. Name a folder instead: population.path=DIR."
+    )
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise unknown
     # Ours stand beside the engine; asking the import system first would let a foreign folder win.
     beside = Path(evolve.__file__).resolve().parents[1].joinpath(*name.split("."))
     if beside.is_dir():
         return beside
     try:
         return Path(str(files(name)))
-    except ModuleNotFoundError:
-        raise UsageError(
-            f"population.path={place}: there is no such package. Name a folder instead: population.path=DIR."
-        ) from None
+    except (ModuleNotFoundError, TypeError):  # TypeError: a module, not a package
+        raise unknown from None
+
+
+def _passed_over(item: Path) -> bool:
+    return item.name.startswith((".", "_")) or (item.is_file() and item.stem.lower() == "readme")
+
+
+def _files_in(folder: Path) -> list[Path]:
+    """Every file of a genome; what editors and systems leave behind (`.DS_Store`) is none."""
+    found = (f for f in folder.rglob("*") if not any(p.startswith(".") for p in f.relative_to(folder).parts))
+    return sorted(f for f in found if f.is_file())
 
 
 def _inside(item: Path, file: Path) -> str:

@@ -26,6 +26,7 @@ __all__ = [
     "Bout",
     "Brief",
     "Case",
+    "Chart",
     "Clock",
     "Conditions",
     "Control",
@@ -313,6 +314,20 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Chart:
+    """Lines over one axis, as a report draws them: `x` shared by all, numbers or ISO dates; None is a gap.
+
+    `said`: in one sentence, what is to be seen.
+    """
+
+    title: str
+    said: str
+    x: tuple[Any, ...]
+    unit: str
+    lines: Mapping[str, tuple[float | None, ...]]
+
+
+@dataclass(frozen=True)
 class Findings:
     """What is said at the end. `sentence`: in words, whether there is evidence that evolution helped.
 
@@ -326,6 +341,7 @@ class Findings:
     figures: Mapping[str, float] = field(default_factory=dict)
     tables: tuple[Table, ...] = ()
     notes: tuple[str, ...] = ()
+    charts: tuple[Chart, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
@@ -336,7 +352,17 @@ class Findings:
         tables = tuple(
             Table(t["title"], tuple(t["columns"]), tuple(tuple(row) for row in t["rows"])) for t in value["tables"]
         )
-        return cls(**{**value, "tables": tables, "notes": tuple(value["notes"])})
+        charts = tuple(
+            Chart(
+                c["title"],
+                c["said"],
+                tuple(c["x"]),
+                c["unit"],
+                {name: tuple(line) for name, line in c["lines"].items()},
+            )
+            for c in value.get("charts", ())
+        )
+        return cls(**{**value, "tables": tables, "notes": tuple(value["notes"]), "charts": charts})
 
 
 @dataclass(frozen=True)

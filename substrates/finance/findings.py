@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from evolve.genome import Genome
-from evolve.substrate import Findings, Record, Table
-from substrates.finance import evidence
+from evolve.substrate import Chart, Findings, Record, Table
+from substrates.finance import charts, evidence
 from substrates.finance.desk import Desk
 from substrates.finance.portfolio import Floats
 from substrates.finance.settings import Calendar
@@ -103,6 +103,7 @@ def findings(record: Record, desk: Desk, sealed: Callable[[], Desk], days: Calen
         figures=figures,
         tables=tuple(tables),
         notes=tuple(note for note in notes if note),
+        charts=tuple(_charts(record, tracks, desk, days)),
     )
 
 
@@ -189,6 +190,12 @@ def _kept(record: Record, name: str) -> str:
     other = record.baselines[name]
     kept = sum(a.verdict == "keep" for a in other.attempts)
     return f"{_NAMES[name]} kept {kept} of {len(other.attempts)} attempts."
+
+
+def _charts(record: Record, tracks: Mapping[str, Track], desk: Desk, days: Calendar) -> list[Chart]:
+    dates = desk.panel.dates[days.first : days.first + len(tracks["evolved"].net)]
+    starts = {g: str(desk.panel.dates[int(s.get("start", days.first))]) for g, s in enumerate(record.states)}
+    return charts.wealth(dates, {name: track.net for name, track in tracks.items()}) + charts.voices(record, starts)
 
 
 # -- what was sealed ---------------------------------------------------------------------------

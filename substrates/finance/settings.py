@@ -124,6 +124,12 @@ class Calendar:
                 f"{settings.window} are needed: give longer prices, or set substrate.first_day, last_day, "
                 "window or fitness_days."
             )
+        if self.end - settings.fitness_days < settings.duel_days:
+            raise UsageError(
+                f"the walk ends {self.end} days after the first price, so that no child could ever be judged: a duel "
+                f"needs {settings.duel_days} days that end {settings.fitness_days} days before. Give longer prices, or "
+                "set substrate.duel_days or fitness_days lower, or last_day later."
+            )
         if self.audit_end - self.audit < settings.window:
             raise UsageError(
                 f"the sealed period has {max(self.audit_end - self.audit, 0)} days; at least "

@@ -47,7 +47,14 @@ def test_a_folder_is_a_lineage_of_several(tmp_path: Path) -> None:
 
 def test_what_is_hidden_is_passed_over_and_code_only_in_a_package(tmp_path: Path) -> None:
     binary = b"\xff\xfe"
-    files = {".hidden": binary, "_notes.md": binary, ".git/HEAD": binary, "__pycache__/a.pyc": binary, "run.py": "1\n"}
+    files = {
+        ".hidden": binary,
+        "_notes.md": binary,
+        ".git/HEAD": binary,
+        "__pycache__/a.pyc": binary,
+        "run.py": "1\n",
+        "README.md": "how to",
+    }
     assert dict(read_seeds(fill(tmp_path, dict(files)))) == {"run": Genome({"agent.py": "1\n"})}
 
 
@@ -92,7 +99,7 @@ def test_a_package_of_somebody_else_is_found(tmp_path: Path, monkeypatch: pytest
         ({"a.md": b"ok \xff\xfe"}, r"a\.md: byte 3 is not UTF-8\. An agent is text; save it as UTF-8"),
         ({"a/in/b.bin": b"\x80"}, r"b\.bin: byte 0 is not UTF-8"),
         ({"a/back\\slash": "x"}, r"'back\\\\slash' cannot be a file of a genome"),
-        ({"a/.git/config": "x"}, r"'\.git/config' cannot be a file of a genome"),
+        ({"a/.git/config": "x"}, r"the folder is empty\. An agent needs at least one text file"),
     ],
 )
 def test_what_is_no_population_is_refused(tmp_path: Path, files: dict[str, str | bytes], said: str) -> None:

@@ -10,16 +10,21 @@ import pandas as pd
 from substrates.finance.market.panel import Floats, Panel
 from substrates.finance.market.sources import Source
 
-__all__ = ["assemble"]
+__all__ = ["CARRIED", "assemble"]
+
+CARRIED = 10
+"""Market days: two weeks, longer than exchanges have closed (assumption: a longer silence is a delisting)."""
 
 
 def assemble(prices: pd.DataFrame, sources: Mapping[str, Source], sectors: Mapping[str, str]) -> Panel:
-    """`prices`: closes by date x ticker, dates ascending. A gap between two prices carries the last one on."""
+    """`prices`: closes by date x ticker, dates ascending.
+
+    A missing price carries the last one on for `CARRIED` days; then the stock is delisted, until it returns.
+    Whether it will return is not known on the day, so it must make no difference.
+    """
     dates = prices.index.to_numpy().astype("datetime64[D]")
     values = prices.to_numpy(dtype=float)
-    filled = pd.DataFrame(values).ffill().to_numpy(copy=True)
-    delisted = pd.DataFrame(values[::-1]).notna().cumsum().to_numpy()[::-1] == 0
-    filled[delisted] = np.nan
+    filled = pd.DataFrame(values).ffill(limit=CARRIED).to_numpy(copy=True)
     missing: dict[str, str] = {}
     gaps = np.isnan(values) & np.isfinite(filled)
     for column, ticker in enumerate(prices.columns):

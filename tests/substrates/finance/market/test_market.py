@@ -20,6 +20,7 @@ from panels import changed, small_panel
 
 from evolve.errors import UsageError
 from substrates.finance.market import assemble, load_panel, sources
+from substrates.finance.market.assemble import CARRIED
 from substrates.finance.market.panel import Panel
 from substrates.finance.market.sources import SECTORS, Source, built_in_prices, built_in_sources
 
@@ -284,13 +285,13 @@ def test_what_was_observed_before_does_change_it(name: str) -> None:
 
 @given(st.integers(1, 119), st.integers(0, 99))
 def test_later_prices_change_no_earlier_ones(row: int, seed: int) -> None:
-    """As long as the same ones are missing: that a stock never comes back is what a delisting is."""
+    """Whether a missing price will ever be followed by another must make no difference before it is."""
     rng = np.random.default_rng(seed)
     values = np.exp(rng.normal(0, 1, (120, 4)))
     values[rng.random(values.shape) < 0.2] = np.nan
-    values[-1] = 1.0
     other = values.copy()
     other[row:] *= rng.uniform(0.5, 2, other[row:].shape)
+    other[row:, :2] = np.nan
     days = pd.bdate_range("2000-01-03", periods=120)
     one, two = (assemble(pd.DataFrame(v, index=days), {}, {}) for v in (values, other))
     assert np.array_equal(one.prices[:row], two.prices[:row], equal_nan=True)
@@ -300,39 +301,28 @@ def test_later_prices_change_no_earlier_ones(row: int, seed: int) -> None:
 # -- gaps, listings, delistings ------------------------------------------------------------------
 
 
-def test_a_gap_is_carried_on_and_said_and_a_delisted_stock_stays_away() -> None:
+def test_a_gap_is_carried_on_and_said() -> None:
     nan = math.nan
     frame = pd.DataFrame(
-        {"late": [nan, nan, 5.0, 6.0, 6.0], "gap": [1.0, nan, nan, 2.0, 3.0], "gone": [4.0, 2.0, 3.0, nan, nan],
-         "both": [nan, 1.0, nan, 2.0, nan], "whole": [1.0, 2.0, 3.0, 4.0, 5.0]},
+        {"late": [nan, nan, 5.0, 6.0, 6.0], "gap": [1.0, nan, nan, 2.0, 3.0], "whole": [1.0, 2.0, 3.0, 4.0, 5.0]},
         index=pd.bdate_range("2000-01-03", periods=5),
-    )  # fmt: skip
-    panel = assemble(frame, {}, {"gap": "Energy"})
-    assert np.array_equal(
-        panel.prices.T,
-        [[nan, nan, 5, 6, 6], [1, 1, 1, 2, 3], [4, 2, 3, nan, nan], [nan, 1, 1, 2, nan], [1, 2, 3, 4, 5]],
-        equal_nan=True,
     )
-    assert panel.missing == {
-        "gap": "gap: 2 missing prices were carried on from the day before",
-        "both": "both: 1 missing price was carried on from the day before",
-    }
+    panel = assemble(frame, {}, {"gap": "Energy"})
+    assert np.array_equal(panel.prices.T, [[nan, nan, 5, 6, 6], [1, 1, 1, 2, 3], [1, 2, 3, 4, 5]], equal_nan=True)
+    assert panel.missing == {"gap": "gap: 2 missing prices were carried on from the day before"}
     assert panel.sectors == {"gap": "Energy"}
     assert panel.returns[:, 1].tolist() == [0, 0, 0, 1, 0.5]
-    assert panel.returns[:, 2] == pytest.approx([0, -0.5, 0.5, 0, 0])
-    # late, gone and both are out of the mean on the days on which they have no return.
-    assert panel.market == pytest.approx(
-        [0, (0 - 0.5 + 1) / 3, (0 + 0.5 + 0 + 0.5) / 4, (0.2 + 1 + 1 + 1 / 3) / 4, 0.25]
-    )
+    # A stock is out of the mean on the days on which it has no return.
+    assert panel.market == pytest.approx([0, (0 + 1) / 2, (0 + 0.5) / 2, (0.2 + 1 + 1 / 3) / 3, (0 + 0.5 + 0.25) / 3])
 
 
-def test_a_gap_at_the_end_of_what_is_known_is_a_delisting() -> None:
-    """The other side of carrying on: only what comes back was a gap."""
-    values = [1.0, 2.0, math.nan, math.nan]
-    frame = pd.DataFrame({"A": values, "B": [1.0] * 4}, index=pd.bdate_range("2000-01-03", periods=4))
-    assert np.isnan(assemble(frame, {}, {}).prices[2:, 0]).all()
-    frame.loc[pd.Timestamp("2000-01-07"), ["A", "B"]] = [3.0, 1.0]
-    assert assemble(frame, {}, {}).prices[:, 0].tolist() == [1, 2, 2, 2, 3]
+def test_a_long_silence_is_a_delisting_until_a_price_returns() -> None:
+    values = [4.0] + [math.nan] * (CARRIED + 3) + [8.0, 9.0]
+    days = pd.bdate_range("2000-01-03", periods=len(values))
+    panel = assemble(pd.DataFrame({"A": values, "B": [1.0] * len(values)}, index=days), {}, {})
+    assert panel.prices[: CARRIED + 1, 0].tolist() == [4.0] * (CARRIED + 1)
+    assert np.isnan(panel.prices[CARRIED + 1 : -2, 0]).all()
+    assert panel.returns[:, 0] == pytest.approx([0.0] * (len(values) - 1) + [9 / 8 - 1])
 
 
 # -- slicing ---------------------------------------------------------------------------------------
