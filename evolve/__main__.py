@@ -26,6 +26,7 @@ def _commands() -> dict[str, Callable[[Sequence[str]], int]]:
     return {
         "log": command("log"),
         "report": command("report"),
+        "export": command("export"),
         "replay": command("replay"),
         "runs": command("runs"),
         "doctor": command("doctor"),

@@ -134,6 +134,7 @@ class Run:
             "findings": findings.to_json(),
             "reason": reason,
             "audits": [[name, digest, o.to_json()] for (name, digest), o in audits.items()],
+            "baselines": {name: self._summary(other) for name, other in record.baselines.items()},
         }
         self.memory.add("findings", "end", value, f"the end: {reason}")
         self.memory.journal.flush()
@@ -236,6 +237,17 @@ class Run:
             thought._loop()
             records[name] = thought._record({})
         return records
+
+    def _summary(self, record: Record) -> dict[str, Any]:
+        """Of a baseline: how much it tried and kept, and [generation, best champion's score]."""
+        sign = self._substrate.metric.sign
+        best: list[list[float]] = []
+        for g, outcomes in enumerate(record.outcomes):
+            scores = [o.score for o in outcomes.values() if o.score is not None]
+            if scores:
+                best.append([g, max(scores, key=lambda s: sign * s)])
+        kept = sum(a.verdict == "keep" for a in record.attempts)
+        return {"attempts": len(record.attempts), "kept": kept, "best": best}
 
     def _record(self, audits: Mapping[tuple[str, str], Outcome]) -> Record:
         state = self._state

@@ -315,7 +315,8 @@ class Table:
 
 @dataclass(frozen=True)
 class Chart:
-    """Lines over one axis, as a report draws them: `x` shared by all, numbers or ISO dates; None is a gap.
+    """Named lines over one axis, as a report draws them, the most important first: `x` shared by all, numbers
+    or ISO dates; None is a gap.
 
     `said`: in one sentence, what is to be seen.
     """
@@ -324,7 +325,7 @@ class Chart:
     said: str
     x: tuple[Any, ...]
     unit: str
-    lines: Mapping[str, tuple[float | None, ...]]
+    lines: tuple[tuple[str, tuple[float | None, ...]], ...]
 
 
 @dataclass(frozen=True)
@@ -358,7 +359,7 @@ class Findings:
                 c["said"],
                 tuple(c["x"]),
                 c["unit"],
-                {name: tuple(line) for name, line in c["lines"].items()},
+                tuple((name, tuple(line)) for name, line in c["lines"]),
             )
             for c in value.get("charts", ())
         )

@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.text import Text
 
 from evolve.config import Settings
-from evolve.report import findings_text
+from evolve.report import FILES, findings_text
 from evolve.run import Result
 from evolve.substrate import Metric, Substrate
 
@@ -88,7 +88,7 @@ class Console:
             return
         self._rich.print(Text(findings_text(result.findings)))
         tip = next((a.lineage for a in result.record.attempts if a.verdict == "keep"), min(result.record.final))
-        self.say(f"\nWritten to {out}: results.tsv, trials.parquet, findings.json")
+        self.say(f"\nWritten to {out}: {FILES}")
         self.say("Look further:")
         self.say(f"  python -m evolve log {name} --diff")
         self.say(f"  git --git-dir={path} log --graph --stat {name}/{tip}")

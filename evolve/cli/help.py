@@ -19,7 +19,9 @@ Start a run
 
 Look at it
   python -m evolve log [RUN] [--lineage NAME] [--diff] [--all]   what was tried and kept
-  python -m evolve report [RUN]          what was said at the end; writes results.tsv and trials.parquet
+  python -m evolve report [RUN]          what was said at the end; writes report.html and tables
+  python -m evolve report RUN RUN ...    runs compared; of a sweep: report multirun/DATE/TIME
+  python -m evolve export LINEAGE --to DIR   a champion's files
   python -m evolve runs                  the runs of a ledger
   python -m evolve replay COMMIT         run a recorded trial again: does it hold?
 

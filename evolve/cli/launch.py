@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime
 import itertools
 import json
+import os
 import platform
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
@@ -26,7 +27,7 @@ from evolve.ledger.repository import Repository
 from evolve.mutators import Mutator
 from evolve.population import read_seeds
 from evolve.preflight import preflight
-from evolve.report import write_exports
+from evolve.report import write_report
 from evolve.run import Run
 from evolve.substrate import Substrate, content_key
 from evolve.workers import LocalWorkers
@@ -101,10 +102,17 @@ def launch(settings: Settings, plain: dict[str, Any], out: Path) -> float | None
     if name is not None and path.exists() and name in runs(path):
         raise UsageError(f"run.name={name}: that run is in {path} already. Go on with it: resume={name}.")
     console.begin(settings, built.substrate, len(built.seeds))
-    checks_key = _preflight(settings, built, path, console)
+    checks = _preflight(settings, built, path, console)
     with _opened(settings, path) as ledger:
         console.say(f"run {ledger.run}, recorded in {path}")
-        value = {"settings": plain, "versions": _versions(), "domain": settings.domain, "preflight": checks_key}
+        value = {
+            "settings": plain,
+            "versions": _versions(),
+            "domain": settings.domain,
+            "metric": asdict(built.substrate.metric),
+            "clock": asdict(built.substrate.clock),
+            "preflight": checks,
+        }
         ledger.append(Entry("run", "run", value), summary=f"run {ledger.run}: +domain={settings.domain}")
         score = go(settings, built, ledger, path, out, console)
     _fold(path)
@@ -127,7 +135,7 @@ def go(settings: Settings, built: Built, ledger: Ledger, path: Path, out: Path, 
         result = run.execute()
     built.workers.close()
     ledger.flush()
-    write_exports(path, ledger.run, out, built.substrate.metric.name)
+    write_report(path, ledger.run, out)
     console.end(result, path, ledger.run, out)
     return result.findings.score if result.findings is not None else None
 
@@ -164,11 +172,11 @@ def _opened(settings: Settings, path: Path) -> Ledger:
     raise AssertionError("numbers do not end")
 
 
-def _preflight(settings: Settings, built: Built, path: Path, console: Console) -> str:
-    """Raises UsageError where a check fails; a pass is remembered beside the ledger."""
+def _preflight(settings: Settings, built: Built, path: Path, console: Console) -> list[dict[str, str]]:
+    """What held, by name. Raises UsageError where a check fails; a pass is remembered beside the ledger."""
     if not settings.run.preflight:
         console.say("Preflight was skipped (run.preflight=false): nobody has tested the ruler.")
-        return "skipped"
+        return []
     conditions = built.substrate.conditions(0, {}, "confirm")
     key = content_key(
         dict(conditions),
@@ -180,7 +188,8 @@ def _preflight(settings: Settings, built: Built, path: Path, console: Console) -
     known = gitdir / "evolve" / "preflight" / f"{key}.json" if gitdir is not None else None
     if known is not None and known.exists():
         console.say("Preflight passed before, under the same evaluator, seeds and settings.")
-        return key
+        remembered: list[dict[str, str]] = json.loads(known.read_text(encoding="utf-8"))
+        return remembered
     passed = []
     for one in preflight(settings, built.substrate, built.workers, built.seeds):
         if not one.holds:
@@ -189,8 +198,11 @@ def _preflight(settings: Settings, built: Built, path: Path, console: Console) -
     console.say(f"Preflight passed: {len(passed)} checks ({', '.join(c['name'].split(':')[0] for c in passed)}).")
     place = Repository.open(path, create=True).gitdir / "evolve" / "preflight"
     place.mkdir(parents=True, exist_ok=True)
-    (place / f"{key}.json").write_text(json.dumps(passed, indent=1))
-    return key
+    # Under another name first: the next job of a sweep may be reading.
+    half = place / f"{key}.{os.getpid()}.tmp"
+    half.write_text(json.dumps(passed, indent=1), encoding="utf-8")
+    half.replace(place / f"{key}.json")
+    return passed
 
 
 def _versions() -> dict[str, str]:

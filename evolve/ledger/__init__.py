@@ -9,7 +9,7 @@ reader.py       reading back, without a lock
 """
 
 from evolve.ledger.entries import Attempt, Entry, Record
-from evolve.ledger.reader import attempts, compact, files_of, genome_of, journal, runs
+from evolve.ledger.reader import attempts, branches, compact, files_of, genome_of, journal, runs
 from evolve.ledger.repository import LedgerError, RunTaken
 from evolve.ledger.writer import Ledger, check_name
 
@@ -21,6 +21,7 @@ __all__ = [
     "Record",
     "RunTaken",
     "attempts",
+    "branches",
     "check_name",
     "compact",
     "files_of",

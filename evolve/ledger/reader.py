@@ -10,7 +10,7 @@ from evolve.errors import UsageError
 from evolve.ledger.entries import Entry, Record
 from evolve.ledger.repository import LedgerError, Repository, tree_rows
 
-__all__ = ["attempts", "compact", "files_of", "genome_of", "journal", "journal_ref", "runs"]
+__all__ = ["attempts", "branches", "compact", "files_of", "genome_of", "journal", "journal_ref", "runs"]
 
 
 def journal_ref(run: str) -> str:
@@ -87,6 +87,13 @@ def genome_of(path: Path, commit: str) -> dict[str, str]:
     if not tree:
         raise LedgerError(f"There is no commit {commit!r} in {path}. `python -m evolve log` lists them.")
     return repository.files([tree])[tree]
+
+
+def branches(path: Path, run: str) -> dict[str, str]:
+    """lineage -> the commit of its champion."""
+    prefix = f"refs/heads/{run}/"
+    refs = Repository.open(path, create=False).refs(prefix)
+    return {ref.removeprefix(prefix): commit for ref, commit in refs.items()}
 
 
 def files_of(path: Path, trees: Sequence[str]) -> dict[str, dict[str, str]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from evolve.substrate import Findings, Table
 
-__all__ = ["findings_text"]
+__all__ = ["cell", "findings_text"]
 
 
 def findings_text(findings: Findings) -> str:
@@ -19,7 +19,7 @@ def findings_text(findings: Findings) -> str:
 
 
 def _table(table: Table) -> str:
-    rows = [list(table.columns), *([_cell(value) for value in row] for row in table.rows)]
+    rows = [list(table.columns), *([cell(value) for value in row] for row in table.rows)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(table.columns))]
     numeric = [all(isinstance(row[i], int | float | None) for row in table.rows) for i in range(len(table.columns))]
     if not any(table.columns):
@@ -33,7 +33,8 @@ def _table(table: Table) -> str:
     return "\n".join([table.title, *(f"  {line.rstrip()}" for line in lines)])
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
+    """A table's cell as text: numbers to two decimals, a missing one as a dash."""
     if value is None:
         return "-"
     if isinstance(value, float):

@@ -30,14 +30,14 @@ def wealth(dates: npt.NDArray[np.datetime64], nets: Mapping[str, Floats]) -> lis
             "All days out of sample, net of costs; the axis is logarithmic, so equal slopes are equal returns.",
             x,
             "times, log",
-            {name: _drawn(path[rows], 4) for name, path in grown.items()},
+            tuple((name, _drawn(path[rows], 4)) for name, path in grown.items()),
         ),
         Chart(
             "Below the peak",
             "How far each team was below its own highest wealth.",
             x,
             "%",
-            {name: _drawn(path[rows], 2) for name, path in below.items()},
+            tuple((name, _drawn(path[rows], 2)) for name, path in below.items()),
         ),
     ]
 
@@ -47,10 +47,10 @@ def voices(record: Record, days: Mapping[int, str]) -> list[Chart]:
     names = sorted({name for state in record.states for name in state.get("voices", {})})
     if not names:
         return []
-    lines = {
-        name: tuple(round(float(state.get("voices", {}).get(name, 1.0)), 3) for state in record.states)
+    lines = tuple(
+        (name, tuple(round(float(state.get("voices", {}).get(name, 1.0)), 3) for state in record.states))
         for name in names
-    }
+    )
     return [
         Chart(
             "Whose word counts",

@@ -1,0 +1,189 @@
+"""One self-contained HTML page: nothing is fetched, and nothing that a genome says is ever markup or script."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+from omegaconf import OmegaConf
+
+from evolve.ledger import files_of
+from evolve.report import figures as draw
+from evolve.report.changes import changes
+from evolve.report.figures import Figure
+from evolve.report.findings import cell
+from evolve.report.story import Story
+from evolve.substrate import Table
+
+__all__ = ["headline", "page_of", "rendered", "shown"]
+
+_MOST_CHANGES = 400
+"""Kept changes shown with their diffs, the newest: more than a person reads, and a bound on the page."""
+
+
+def page_of(ledger: Path, story: Story) -> str:
+    """The page of one run."""
+    drawn = [draw.progress(story), draw.evidence(story), draw.family_tree(story)] if story.tries else []
+    held = draw.held_out(story)
+    drawn += [held] if held is not None else []
+    said = story.findings
+    drawn += draw.charts(said.charts) if said else []
+    return rendered(
+        "run.html.j2",
+        title=f"{story.run}: evolve",
+        drawn=drawn,
+        story=story,
+        headline=headline(story),
+        facts=_facts(story),
+        tables=[shown(table) for table in said.tables] if said else [],
+        notes=said.notes if said else (),
+        kept=_kept(ledger, story),
+        failures=_failures(story),
+        time=_time(story.seconds),
+        spent=_spent(story),
+        configuration=OmegaConf.to_yaml(OmegaConf.create(dict(story.settings))),
+    )
+
+
+def rendered(template: str, title: str, drawn: Sequence[Figure], **values: Any) -> str:
+    """A template of the page folder, with its figures as data and a policy that allows our two scripts alone."""
+    from plotly.offline import get_plotlyjs
+
+    place = files("evolve.report.page")
+    script, plotly = place.joinpath("page.js").read_text(encoding="utf-8"), get_plotlyjs()
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(lambda name: place.joinpath(name).read_text(encoding="utf-8")),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(
+        title=title,
+        policy=f"default-src 'none'; script-src {_hash(plotly)} {_hash(script)}; style-src 'unsafe-inline'; "
+        "img-src data: blob:; base-uri 'none'; form-action 'none'",
+        css=Markup(place.joinpath("page.css").read_text(encoding="utf-8")),
+        script=Markup(script),
+        plotly=Markup(plotly),
+        figures=drawn,
+        figures_json=Markup(_data([asdict(one) for one in drawn])),
+        **values,
+    )
+
+
+def _data(value: Any) -> str:
+    """JSON that cannot end the script element it stands in."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _hash(script: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+
+
+# -- words -------------------------------------------------------------------------------------
+
+
+def headline(story: Story) -> list[str]:
+    """What was kept, what it is worth, what it cost, in two or three sentences."""
+    tried, kept = len(story.tries), len(story.kept)
+    lineages = len({t.lineage for t in story.kept})
+    where = f" in {lineages} of {len(story.seeds)} lineages" if kept else ""
+    what = f"{kept:,} of {tried:,} attempts were kept{where}, over {story.generations:,} generations."
+    cost = f"It took {_time(story.seconds)} and {_spent(story)}."
+    if story.findings is None:
+        return [f"The run has not ended: python -m evolve resume={story.run}", f"{what} {cost}"]
+    return [story.findings.sentence, " ".join(part for part in (what, _audit(story), cost) if part)]
+
+
+def _audit(story: Story) -> str:
+    standing = story.standing
+    if not standing:
+        return ""
+    before, audit = (sum(part) / len(standing) for part in list(zip(*standing, strict=True))[1:])
+    return (
+        f"On what was held out, the {len(standing)} champions have a mean {story.metric.name} of {audit:.3g}, where "
+        f"they had {before:.3g} when they were chosen."
+    )
+
+
+def _facts(story: Story) -> list[tuple[str, str]]:
+    facts = [(f"{len(story.kept):,} of {len(story.tries):,}", "attempts kept")]
+    facts.append((f"{story.generations:,}", "generations"))
+    if story.findings is not None and story.findings.score is not None:
+        facts.insert(0, (f"{story.findings.score:,.3g}", f"{story.metric.name} at the end"))
+    facts.append((f"{len(story.seeds):,}", "lineages"))
+    facts.append((f"{len(story.failed):,}", "attempts failed"))
+    facts.append((f"{sum(t.screened for t in story.tries):,}", "candidates looked at"))
+    return facts
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
+
+
+def _spent(story: Story) -> str:
+    cost = story.cost
+    if not any(cost.values()):
+        return "no money"
+    return ", ".join(f"{amount:,.4g} {unit}" for unit, amount in sorted(cost.items()))
+
+
+# -- parts -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """A table as it is shown: text, and which columns hold numbers."""
+
+    title: str
+    columns: tuple[str, ...]
+    cells: list[list[str]]
+    numeric: list[bool]
+
+
+def shown(table: Table) -> _Cells:
+    numeric = [
+        all(isinstance(row[i], int | float | None) for row in table.rows) and bool(table.rows)
+        for i in range(len(table.columns))
+    ]
+    return _Cells(table.title, table.columns, [[cell(value) for value in row] for row in table.rows], numeric)
+
+
+def _kept(ledger: Path, story: Story) -> list[tuple[str, list[Mapping[str, Any]]]]:
+    """By lineage, in order: each kept attempt with what it changed."""
+    last = story.kept[-_MOST_CHANGES:]
+    # A genome's digest is its git tree.
+    texts = files_of(ledger, list(dict.fromkeys(d for t in last for d in (t.genome, t.parent))))
+    by_lineage: dict[str, list[Mapping[str, Any]]] = {}
+    for t in last:
+        by_lineage.setdefault(t.lineage, []).append(
+            {
+                "t": t,
+                "effect": _number(t.effect) + (f", {t.evidence:.2f} standard errors" if t.evidence is not None else ""),
+                "expected": _number(t.expected),
+                "changes": list(changes(texts[t.parent], texts[t.genome])),
+            }
+        )
+    return sorted(by_lineage.items())
+
+
+def _failures(story: Story) -> list[Mapping[str, Any]]:
+    by_kind: dict[str, list[Any]] = {}
+    for t in story.failed:
+        by_kind.setdefault(t.verdict, []).append(t)
+    return [{"verdict": kind, "count": len(found), "example": found[-1]} for kind, found in sorted(by_kind.items())]
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.3g}"
