@@ -49,7 +49,7 @@ def play(world: str, seed: int, sharpe: float = 0.0, generations: int | None = N
     """The default finance run (its settings, its seeds), in the null or a planted world of this seed."""
     real = Finance()
     if world == "null":
-        panel = null_world(real.panel, seed)
+        panel = null_world(real.panel, seed, real.calendar)
     else:
         panel = planted_world(real.panel, seed, RULES[world], sharpe, real.calendar, real.settings.team())
     finance = Finance(panel=panel)

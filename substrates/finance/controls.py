@@ -73,7 +73,7 @@ def _worlds(finance: Finance, agents: Sequence[Agent], seeds: Mapping[str, Genom
         return made
 
     def null() -> Panel:
-        return worlds.null_world(finance.panel, _WORLD_SEED)
+        return worlds.null_world(finance.panel, _WORLD_SEED, finance.calendar)
 
     yield Control("world: nothing to find", "null", world=world(null), generations=_WORLD_GENERATIONS)
     enough = finance.horizon({}) >= _WORLD_GENERATIONS

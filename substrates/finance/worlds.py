@@ -1,9 +1,11 @@
 """Markets whose answer is known: in a null world nothing can be found, in a planted one a rule is there to find.
 
-A null world resamples the days of a panel in blocks, all stocks together, after their means were made equal,
-and shifts the series in time: what the stocks do tomorrow depends on nothing that can be read. (Real days in
-random order would not do: their means differ, and so a lucky ranking stays lucky.) A planted world pays those
-who follow one rule, as much as gives it a wanted Sharpe ratio net of costs.
+A null world draws its days one by one out of a panel's, all stocks together, after their means were made equal,
+and turns the series round in time: what the stocks do tomorrow depends on nothing that can be read. Real days in
+random order would not do: their means differ, so that a lucky ranking stays lucky. Nor do blocks of days: they
+keep what follows what (in blocks of 21 a rule that buys after a fall of 5 % had a Sharpe ratio of +0.28 over 24
+worlds, 8 standard errors; day by day -0.07, which is less than 2). A planted world pays those who follow one
+rule, as much as gives it a wanted Sharpe ratio net of costs.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from substrates.finance.ground import TeamConfig
 from substrates.finance.market.panel import Floats, Panel
 from substrates.finance.settings import Calendar
 from substrates.finance.signals import interpret
-from substrates.finance.statistics import BLOCK, DAYS_A_YEAR
+from substrates.finance.statistics import DAYS_A_YEAR
 
 __all__ = ["MOMENTUM", "REGIME", "null_world", "planted_world", "realised"]
 
@@ -34,10 +36,10 @@ _MOST_A_DAY = 0.01
 _HALVINGS = 30
 
 
-def null_world(panel: Panel, seed: int) -> Panel:
-    """As long as `panel`, with its dates, tickers and sectors; every day of it is one that was."""
-    rng = np.random.default_rng([seed, 1])
-    return _market(panel, _resampled(panel, rng), _shifted(panel, rng))
+def null_world(panel: Panel, seed: int, days: Calendar) -> Panel:
+    """As long as `panel`, with its dates, tickers and sectors; every day of it is one of the walk or before it,
+    so that nothing of what is sealed is in it."""
+    return _market(panel, *_drawn(panel, seed, days))
 
 
 def planted_world(panel: Panel, seed: int, rule: str, sharpe: float, days: Calendar, config: TeamConfig) -> Panel:
@@ -45,8 +47,7 @@ def planted_world(panel: Panel, seed: int, rule: str, sharpe: float, days: Calen
 
     Raises ValueError for a rule that is neither a monthly ranking by past return nor a scaling of exposure.
     """
-    rng = np.random.default_rng([seed, 1])
-    returns, series = _resampled(panel, rng), _shifted(panel, rng)
+    returns, series = _drawn(panel, seed, days)
     directive = parse(rule)
 
     def pays(amount: float) -> Panel:
@@ -81,29 +82,21 @@ def _market(panel: Panel, returns: Floats, series: dict[str, Floats]) -> Panel:
     return Panel(panel.dates, panel.tickers, prices, panel.sectors, series, {})
 
 
-def _resampled(panel: Panel, rng: np.random.Generator) -> Floats:
-    """Returns [T, N]: rows in blocks of a geometric length (Politis and Romano 1994), stock means equal."""
-    returns = panel.returns[1:]
+def _drawn(panel: Panel, seed: int, days: Calendar) -> tuple[Floats, dict[str, Floats]]:
+    """Returns [T, N] with equal means, day by day; and every series turned round by the same number of days."""
+    rng = np.random.default_rng([seed, 1])
+    known = panel.until(days.end)
+    returns = known.returns[1:]
     equal = returns - returns.mean(axis=0) + returns.mean()
-    count = len(panel.dates)
-    fresh = rng.random(count) < 1.0 / BLOCK
-    fresh[0] = True
-    starts = rng.integers(0, len(equal), count)
-    since = np.arange(count) - np.maximum.accumulate(np.where(fresh, np.arange(count), 0))
-    block = np.maximum.accumulate(np.where(fresh, np.arange(count), 0))
-    return np.asarray(equal[(starts[block] + since) % len(equal)])
-
-
-def _shifted(panel: Panel, rng: np.random.Generator) -> dict[str, Floats]:
-    """Every series turned round by the same number of days, within the days on which it is known."""
-    turn = int(rng.integers(DAYS_A_YEAR, max(len(panel.dates) - DAYS_A_YEAR, DAYS_A_YEAR + 1)))
+    turn = int(rng.integers(DAYS_A_YEAR, max(days.end - DAYS_A_YEAR, DAYS_A_YEAR + 1)))
     series = {}
     for name, values in panel.series.items():
-        known = np.flatnonzero(np.isfinite(values))
-        series[name] = values.copy()
-        if known.size:
-            series[name][known] = np.roll(values[known], turn)
-    return series
+        seen = known.series[name][np.isfinite(known.series[name])]
+        there = np.flatnonzero(np.isfinite(values))
+        series[name] = np.full(len(values), np.nan)
+        if len(seen):
+            series[name][there] = np.resize(np.roll(seen, turn), len(there))
+    return equal[rng.integers(0, len(equal), len(panel.dates))], series
 
 
 def _with_momentum(panel: Panel, returns: Floats, rule: Rank, amount: float) -> Floats:
