@@ -140,7 +140,8 @@ class Contest:
 class Lord:
     """Online false-discovery control over the contests of a run (LORD++, Ramdas et al. 2017).
 
-    The sequence gamma is the one of Javanmard & Montanari 2018, summing to one over the first million.
+    The sequence gamma is the one of Javanmard & Montanari 2018; it sums to one in the limit (to 0.49 over the first
+    million). Contests run several at once, so a discovery counts from the contests that open after it is known.
     """
 
     alpha: float = 0.05
@@ -159,7 +160,7 @@ class Lord:
     def close(self, kept: bool) -> None:
         self.closed += 1
         if kept:
-            self.kept.append(max(self.closed, self.opened - 1))
+            self.kept.append(self.opened)
 
     def state(self) -> dict[str, Any]:
         return {"opened": self.opened, "kept": list(self.kept), "closed": self.closed}

@@ -41,8 +41,15 @@ def best_of_n(settings: Settings, generations: int) -> Settings:
     )
 
 
+def random_pick(settings: Settings, generations: int) -> Settings:
+    """Any lineage is rewritten, not the worst: is picking the worst worth anything?"""
+    thought = _thought(settings, generations)
+    return replace(thought, selection=replace(settings.selection, pick=Pick.random))
+
+
 BASELINES: dict[str, Callable[[Settings, int], Settings]] = {
     "frozen": frozen,
     "best_of_n": best_of_n,
     "greedy": greedy,
+    "random_pick": random_pick,
 }

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from evolve.acceptance import Acceptance
 from evolve.genome import Genome
 from evolve.memory import Memory
-from evolve.substrate import Case, Conditions, Duel, Outcome, Rewrite, Substrate, content_key
+from evolve.substrate import Bout, Case, Conditions, Duel, Outcome, Rewrite, Substrate, content_key
 from evolve.workers import RecordedBench
 
 __all__ = ["Challenger", "Contest", "Ring"]
@@ -30,6 +30,7 @@ class Challenger:
     parents: tuple[str, ...] = ()
     duel: Duel = field(default_factory=Duel)
     standing: Standing = "open"
+    note: str = ""  # what closed it, where that was not its duel
 
     @property
     def verdict(self) -> str:
@@ -168,8 +169,19 @@ class Ring:
             return contest
         return replace(
             contest,
-            challengers=tuple(replace(c, standing="discard") if c is winner else c for c in contest.challengers),
+            challengers=tuple(
+                replace(c, standing="discard", note=f"undone by the other children: {_said(bout)}")
+                if c is winner
+                else c
+                for c in contest.challengers
+            ),
         )
+
+
+def _said(bout: Bout) -> str:
+    if bout.failed or not bout.count:
+        return bout.failed or "no paired evidence in the team of all"
+    return f"mean paired difference {bout.total / bout.count:.3g} in the team of all"
 
 
 def _crown_one(challengers: list[Challenger]) -> tuple[Challenger, ...]:

@@ -293,7 +293,12 @@ def _record(parts: Parts, state: State, closed: Sequence[Contest], scribe: Scrib
         parts.schedule.close(contest.winner is not None)
     for attempt in attempts:
         if attempt.verdict == "keep":
-            state.population.crown(attempt.lineage, attempt.genome, attempt.commit)
+            commit = attempt.commit
+            if parts.edits_of_seeds and state.population[attempt.lineage].champion != attempt.parent:
+                # An edit of the seed does not descend from the champion; the branch goes forward all the same.
+                why = f"takes over {attempt.commit[:10]}, an edit of the seed"
+                commit = scribe.restore(state, attempt.lineage, attempt.genome, why)
+            state.population.crown(attempt.lineage, attempt.genome, commit)
     state.attempts.extend(attempts)
     parts.progress("recorded", {"attempts": attempts})
     return attempts
@@ -306,4 +311,5 @@ def _reason(challenger: Challenger) -> str:
     if duel.mean is None:
         return "no paired evidence"
     t = "" if duel.t is None else f", t {duel.t:.2f}"
-    return f"mean paired difference {duel.mean:.3g} over {duel.count}{t}"
+    note = f"; {challenger.note}" if challenger.note else ""
+    return f"mean paired difference {duel.mean:.3g} over {duel.count}{t}{note}"

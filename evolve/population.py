@@ -80,7 +80,7 @@ def read_seeds(place: str) -> dict[str, Genome]:
     Raises UsageError for a missing or empty folder, a name that cannot be a branch, a file that is no text.
     """
     path = _folder(place)
-    if not path.is_dir():
+    if not place.strip() or not path.is_dir():
         raise UsageError(
             f"population.path={path}: there is no such folder. It must hold one file (or folder) an agent."
         )

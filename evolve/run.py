@@ -91,6 +91,7 @@ class Run:
             progress=progress,
         )
         self._stopping: str | None = None
+        self._thought: Run | None = None  # the baseline that is being thought
         restored = restore_state(self.memory, self._parts.schedule, self._parts.mutator)
         self._state = restored or self._begin(seeds)
         if restored is not None:
@@ -112,23 +113,34 @@ class Run:
         """Whether the end was said: what was held out has been opened, so the run cannot go on."""
         return self.memory.find("findings", "end") is not None
 
+    @property
+    def _ending(self) -> Mapping[str, Any] | None:
+        """What was recorded when the run began to end, if it did."""
+        return self.memory.find("ending", "end")
+
     def stop(self, reason: str) -> None:
         """Ask for a stop after this generation's records. Safe from a signal handler."""
         self._stopping = reason
+        if self._thought is not None:
+            self._thought.stop(reason)
 
     def execute(self) -> Result:
         """To its end. Raises whatever a broken machine raises; what is recorded stays recorded."""
         if (said := self.memory.find("findings", "end")) is not None:
             return self._result("it was finished before", Findings.from_json(said["findings"]), said["audits"])
         reason = self._loop()
+        if self._stopping is None and self._settings.run.baselines:
+            self._progress("thinking", {"baselines": self._settings.run.baselines})
+        baselines = self._baselines() if self._stopping is None else {}
         if self._stopping is not None:
-            return self._result(reason, None, [])
+            return self._result(self._stopping, None, [])
+        # From here on the run cannot go on: what closes as undecided stays so, and what is held out is opened.
+        if not self._ending:
+            self.memory.add("ending", "end", {"reason": reason}, f"the run ends: {reason}")
+            self.memory.journal.flush()
         close_open(self._parts, self._state, self._scribe)
         audits = self._audit() if self._settings.audit.when is not AuditWhen.never else {}
-        record = self._record(audits)
-        if self._settings.run.baselines:
-            self._progress("thinking", {"baselines": self._settings.run.baselines})
-            record = replace(record, baselines=self._baselines())
+        record = replace(self._record(audits), baselines=baselines)
         findings = self._substrate.findings(record)
         value = {
             "findings": findings.to_json(),
@@ -177,6 +189,8 @@ class Run:
 
     def _reason_to_stop(self) -> str | None:
         limits, state = self._settings.run, self._state
+        if self._ending is not None:
+            return str(self._ending["reason"])
         if self._stopping is not None:
             return self._stopping
         if (own := self._substrate.stop(state.carried)) is not None:
@@ -234,7 +248,11 @@ class Run:
         for name in self._settings.run.baselines:
             settings = BASELINES[name](self._settings, self._state.generation)
             thought = Run(settings, self._substrate, self._mutate, self._workers, seeds, known=self.memory.outcomes)
+            self._thought = thought
             thought._loop()
+            self._thought = None
+            if self._stopping is not None:
+                break
             records[name] = thought._record({})
         return records
 

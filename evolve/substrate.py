@@ -421,9 +421,12 @@ class Substrate(ABC):
     def trial(self, case: Case, bench: Bench) -> Outcome:
         """One genome, one repeat, one clock, one leased slot."""
 
-    def admit(self, seeds: Mapping[str, Genome]) -> None:
-        """Raise UsageError for a population that this domain cannot run, before anything is spent."""
-        return None
+    def admit(self, seeds: Mapping[str, Genome]) -> Sequence[str]:
+        """Raise UsageError for a population that this domain cannot run, before anything is spent.
+
+        Returns remarks for a person: what of the seeds has no effect, and why.
+        """
+        return ()
 
     def conditions(self, generation: int, state: Mapping[str, Any], purpose: Purpose) -> Conditions:
         """`select`: champions are measured; `confirm`: contests are decided; `audit`: what is held out."""

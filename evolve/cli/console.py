@@ -13,6 +13,7 @@ from rich.console import Console as Rich
 from rich.live import Live
 from rich.text import Text
 
+from evolve.cli.options import printable
 from evolve.config import Settings
 from evolve.report import FILES, findings_text
 from evolve.run import Result
@@ -66,7 +67,7 @@ class Console:
             for attempt in what["attempts"]:
                 if attempt.verdict == "keep":
                     self._keeps += 1
-                    self.say(f"  keep {attempt.lineage}: {attempt.rewrite.hypothesis}")
+                    self.say(printable(f"  keep {attempt.lineage}: {attempt.rewrite.hypothesis}"))
         elif kind == "generation":
             self._generation(what)
         elif kind == "thinking":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import itertools
 import json
+import math
 import os
 import platform
 import signal
@@ -18,6 +19,7 @@ from typing import Any
 
 from evolve.baselines import BASELINES
 from evolve.cli.console import Console
+from evolve.cli.options import printable
 from evolve.components import load
 from evolve.config import Settings
 from evolve.errors import UsageError
@@ -42,6 +44,7 @@ class Built:
     substrate: Substrate
     seeds: Mapping[str, Genome]
     workers: LocalWorkers
+    remarks: tuple[str, ...] = ()
 
     def mutate(self, settings: Settings, substrate: Substrate | None = None) -> Mutator:
         """A fresh mutator, for this substrate or another world."""
@@ -49,21 +52,24 @@ class Built:
         return made
 
 
-def build(settings: Settings) -> Built:
-    """Raises UsageError for whatever cannot be built, before anything is spent."""
+def build(settings: Settings, seeds: Mapping[str, Genome] | None = None) -> Built:
+    """`seeds`: instead of those in the population's folder. Raises UsageError for whatever cannot be built,
+    before anything is spent."""
     check(settings)
     load("mutators", settings.mutator.name)
     workers = load("workers", settings.workers.name)
-    seeds = read_seeds(settings.population.path)
+    seeds = read_seeds(settings.population.path) if seeds is None else seeds
     substrate: Substrate = load("substrates", settings.domain)(settings.substrate)
-    substrate.admit(seeds)
-    return Built(substrate, seeds, workers(settings.workers.slots))
+    remarks = tuple(substrate.admit(seeds))
+    return Built(substrate, seeds, workers(settings.workers.slots), remarks)
 
 
 def check(settings: Settings) -> None:
     """Numbers and names that mean nothing."""
     if settings.run.name is not None:
         check_name(settings.run.name)
+    if len(set(settings.run.baselines)) < len(settings.run.baselines):
+        raise UsageError("run.baselines names one twice: name each once.")
     for name in settings.run.baselines:
         if name not in BASELINES:
             raise UsageError(f"run.baselines: there is no baseline {name!r}. Known: {', '.join(BASELINES)}.")
@@ -82,7 +88,7 @@ def check(settings: Settings) -> None:
         "seed": (settings.seed, 0),
     }
     for key, (value, floor) in least.items():
-        if value is not None and value < floor:
+        if value is not None and not floor <= value < math.inf:
             raise UsageError(f"{key}={value} means nothing: give {floor} or more.")
     for key, share in (("level", settings.acceptance.level), ("beta", settings.acceptance.beta)):
         if not 0 < share < 1:
@@ -102,6 +108,8 @@ def launch(settings: Settings, plain: dict[str, Any], out: Path) -> float | None
     if name is not None and path.exists() and name in runs(path):
         raise UsageError(f"run.name={name}: that run is in {path} already. Go on with it: resume={name}.")
     console.begin(settings, built.substrate, len(built.seeds))
+    for remark in built.remarks:
+        console.say(printable(remark))
     checks = _preflight(settings, built, path, console)
     with _opened(settings, path) as ledger:
         console.say(f"run {ledger.run}, recorded in {path}")
@@ -112,6 +120,7 @@ def launch(settings: Settings, plain: dict[str, Any], out: Path) -> float | None
             "metric": asdict(built.substrate.metric),
             "clock": asdict(built.substrate.clock),
             "preflight": checks,
+            "conditions": dict(built.substrate.conditions(0, {}, "confirm")),
         }
         ledger.append(Entry("run", "run", value), summary=f"run {ledger.run}: +domain={settings.domain}")
         score = go(settings, built, ledger, path, out, console)

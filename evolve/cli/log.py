@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Console
 from rich.text import Text
 
-from evolve.cli.options import chosen_run, parser
+from evolve.cli.options import chosen_run, parser, printable
 from evolve.errors import UsageError
 from evolve.ledger import Record, attempts, files_of
 
 __all__ = ["main"]
 
 _STYLES = {"keep": "bold green", "seed": "cyan", "restored": "magenta", "undecided": "yellow"}
-# Texts of genomes and hypotheses are hostile: a terminal obeys escape sequences.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 def main(args: Sequence[str]) -> int:
@@ -84,8 +81,3 @@ def changes(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Text]:
         for line in difflib.unified_diff(before, after, path, path, lineterm="", n=1):
             style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
             yield Text(f"    {printable(line)}", style)
-
-
-def printable(text: str) -> str:
-    """Without anything that a terminal would obey."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)

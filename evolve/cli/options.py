@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 
 from evolve.errors import UsageError
 from evolve.ledger import runs
 
-__all__ = ["chosen_run", "parser"]
+__all__ = ["chosen_run", "parser", "printable"]
+
+
+# Texts of genomes and hypotheses are hostile: a terminal obeys escape sequences.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -35,3 +40,8 @@ def chosen_run(ledger: Path, name: str | None) -> str:
     if name not in known:
         raise UsageError(f"There is no run {name!r} in {ledger}. Runs there: {', '.join(known[:12])}.")
     return name
+
+
+def printable(text: str) -> str:
+    """Without anything that a terminal would obey."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)

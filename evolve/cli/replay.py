@@ -7,7 +7,7 @@ from pathlib import Path
 
 from evolve.cli.launch import build
 from evolve.cli.options import parser
-from evolve.cli.resume import recorded_settings
+from evolve.cli.resume import recorded_seeds, recorded_settings
 from evolve.errors import UsageError
 from evolve.ledger import journal, runs
 from evolve.memory import Memory, NoLedger
@@ -25,7 +25,8 @@ def main(args: Sequence[str]) -> int:
     attempt = attempt_of(memory, options.commit)
     if attempt is None:  # _run_of has found one
         raise UsageError(f"{options.commit} names no attempt of {run}.")
-    built = build(recorded_settings(memory.journal.entries))
+    entries = memory.journal.entries
+    built = build(recorded_settings(entries), recorded_seeds(entries))
     try:
         found = replay(memory, attempt, built.substrate, built.workers)
     finally:

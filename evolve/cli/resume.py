@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,15 @@ from omegaconf.errors import OmegaConfBaseException
 
 from evolve.cli.configure import opened, settings_of, translated
 from evolve.cli.console import Console
-from evolve.cli.launch import build, check, go
+from evolve.cli.launch import build, go
 from evolve.components import load
 from evolve.config import Settings
 from evolve.errors import UsageError
+from evolve.genome import Genome
 from evolve.ledger import Entry, Ledger, journal
+from evolve.substrate import Substrate
 
-__all__ = ["main", "recorded_settings"]
+__all__ = ["main", "recorded_seeds", "recorded_settings"]
 
 # What may change between two sittings: when to stop, and where the ledger lies.
 _MAY = ("run.generations", "run.hours", "run.trials", "run.patience", "workers.slots")
@@ -35,14 +38,36 @@ def main(args: Sequence[str]) -> int:
             raise UsageError(
                 f"resume cannot change {key}: the run goes on as it began. It may change {', '.join(_MAY)}."
             )
-    settings = recorded_settings(journal(path, run), [f"{key}={value}" for key, value in given.items()])
-    check(settings)
-    built, console = build(settings), Console()
+    entries = journal(path, run)
+    settings = recorded_settings(entries, [f"{key}={value}" for key, value in given.items()])
+    built, console = build(settings, recorded_seeds(entries)), Console()
     console.begin(settings, built.substrate, len(built.seeds))
+    _same_world(entries, built.substrate, console)
     with Ledger.open(path, run, resume=True) as ledger:
         console.say(f"run {run}, recorded in {path}")
         go(settings, built, ledger, path, Path("outputs") / run, console)
     return 0
+
+
+def recorded_seeds(entries: Sequence[Entry]) -> dict[str, Genome] | None:
+    """Of a run: its folder may have changed since, or be gone. None where it was killed before it wrote any."""
+    return {e.key: Genome(e.genome) for e in entries if e.kind == "seed" and e.genome} or None
+
+
+def _same_world(entries: Sequence[Entry], substrate: Substrate, console: Console) -> None:
+    """A run may not go on over other data; where the code that scores has changed, it says so."""
+    begun: Mapping[str, Any] = next((e.value.get("conditions", {}) for e in entries if e.kind == "run"), {})
+    now = json.loads(json.dumps(dict(substrate.conditions(0, {}, "confirm"))))
+    changed = sorted(name for name in begun if begun[name] != now.get(name))
+    data = [name for name in changed if name not in ("evaluator", "hardware")]
+    if data:
+        raise UsageError(
+            f"The run cannot go on: {', '.join(data)} differs from what it began with, so that its scores would be of "
+            "two worlds. Restore the data that it began with, or start a new run."
+        )
+    if changed:
+        what = " and the ".join(changed)
+        console.say(f"The {what} changed since the run began: scores before and after are kept apart.")
 
 
 def recorded_settings(entries: Sequence[Entry], overrides: Sequence[str] = ()) -> Settings:

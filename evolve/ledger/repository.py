@@ -68,8 +68,7 @@ class Repository:
             raise LedgerError(f"ledger.repository={path} cannot be made: {error.strerror}.") from None
         _git(["init", "--quiet", "--bare", "--initial-branch=main", "."], path)
         repository = cls(path.resolve())
-        for name, value in _CONFIG.items():
-            repository.git("config", name, value)
+        repository.configure()
         return repository
 
     # -- reading -------------------------------------------------------------------------------
@@ -153,6 +152,12 @@ class Repository:
         for stale in (self.gitdir / "objects" / "pack").glob("tmp_*"):
             if own.fullmatch(stale.name):
                 stale.unlink(missing_ok=True)
+
+    def configure(self) -> None:
+        """What a repository needs that is written to beside us: also one that the user has named."""
+        if self.git("config", "--get", "gc.auto", check=False).strip() != _CONFIG["gc.auto"]:
+            for name, value in _CONFIG.items():
+                self.git("config", name, value)
 
     def lock(self, run: str) -> FileLock:
         """The run's lock, taken. Raises LedgerError naming who holds it."""

@@ -55,6 +55,7 @@ class Ledger:
         except OSError as error:
             raise _cannot_write(repository, error) from error
         try:
+            repository.configure()
             repository.clear_stale_locks(run)
             known = runs(path)
             if resume and run not in known:

@@ -1,7 +1,6 @@
 """An agent is one Markdown file: a title, a layer and a role, and sections of which `## Directives` is read.
 
-Reading never raises: an agent that cannot trade says why in `refusal`. Loading a folder of them does raise,
-UsageError, because there a person waits for one clear sentence.
+Reading never raises: an agent that cannot trade says why in `refusal`.
 """
 
 from __future__ import annotations
@@ -11,9 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
-from pathlib import Path
 
-from evolve.errors import UsageError
 from substrates.finance.directives import Directive, parse, read, render
 from substrates.finance.directives.parse import opens_section, section_lines
 from substrates.finance.directives.tree import (
@@ -32,7 +29,7 @@ from substrates.finance.directives.tree import (
     WeighAgents,
 )
 
-__all__ = ["FITTING", "LAYERS", "ROLES", "Agent", "load_population", "parse_agent", "with_directives"]
+__all__ = ["FITTING", "LAYERS", "ROLES", "SINGLE_ROLES", "Agent", "parse_agent", "with_directives"]
 
 _TEAM_ROLES = ("exposure", "selection")
 LAYERS: dict[str, tuple[str, ...]] = {  # layer -> the roles it may hold
@@ -174,37 +171,3 @@ def _insert_first(lines: list[str], edits: dict[int, list[str]], bullets: list[s
         edits[heading] = [lines[heading], "", *bullets]
     else:
         edits[len(lines) - 1] = [lines[-1], *([""] if lines[-1] else []), "## Directives", "", *bullets, ""]
-
-
-def load_population(path: Path | str) -> dict[str, str]:
-    """The agents of a folder: file name without `.md` -> text, sorted by name. UsageError if unusable."""
-    folder = Path(path)
-    if not folder.is_dir():
-        raise UsageError(f"population.path={folder} is not a folder; give a folder of agents, one .md file each")
-    files = sorted(file for file in folder.glob("*.md") if file.name.lower() != "readme.md")
-    if not files:
-        raise UsageError(f"population.path={folder} holds no .md file; write one agent a file (docs/agents.md)")
-    population: dict[str, str] = {}
-    holders: dict[str, str] = {}
-    for file in files:
-        text = _text_of(file)
-        agent = parse_agent(file.stem, text)
-        if agent.refusal is not None:
-            raise UsageError(f"{file}: {agent.refusal} (docs/agents.md shows how)")
-        if agent.role in SINGLE_ROLES and agent.role in holders:
-            raise UsageError(
-                f"{file}: {holders[agent.role]} already has the role {agent.role}; "
-                "a team has at most one, so remove one of the two"
-            )
-        holders[agent.role] = file.name
-        population[file.stem] = text
-    return population
-
-
-def _text_of(file: Path) -> str:
-    try:
-        return file.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{file} is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read ({error.strerror}); check its kind and permissions") from error

@@ -40,7 +40,12 @@ LEVEL = 0.025
 _SEED = 20_260_101
 """Of the bootstrap: the same record always says the same."""
 
-_NAMES = {"frozen": "frozen seeds", "best_of_n": "best of N edits", "greedy": "greedy acceptance"}
+_NAMES = {
+    "frozen": "frozen seeds",
+    "best_of_n": "best of N edits",
+    "greedy": "greedy acceptance",
+    "random_pick": "random pick",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,9 +124,9 @@ def _figures(record: Record, evolved: Track, equal: Floats, trials: Floats) -> d
     return _finite(
         {
             "sharpe": sharpe(evolved.net),
-            "deflated_sharpe": deflated_sharpe(evolved.net, count, variance) if walked else math.nan,
             "active_sharpe": sharpe(evolved.net - equal),
-            "deflated_active_sharpe": deflated_sharpe(evolved.net - equal, count, variance) if walked else math.nan,
+            # Of the active return, as the trials' own ratios are: one unit for the figure and for its correction.
+            "deflated_sharpe": deflated_sharpe(evolved.net - equal, count, variance) if walked else math.nan,
             "trials": float(count),
             "attempts": float(len(record.attempts)),
             "kept": float(sum(a.verdict == "keep" for a in record.attempts)),
@@ -155,9 +160,8 @@ def _luck(figures: Mapping[str, float]) -> Table:
     """What the number of trials makes of the figures: deflated Sharpe ratios, and PBO by CSCV."""
     rows = (
         ("candidates that evidence chose from", int(figures["trials"])),
-        ("deflated Sharpe ratio, the probability that the true one is above 0", figures.get("deflated_sharpe")),
         ("Sharpe ratio of what is added to equal weight", figures.get("active_sharpe")),
-        ("the same deflated: the probability that it adds anything", figures.get("deflated_active_sharpe")),
+        ("deflated by them: the probability that it adds anything", figures.get("deflated_sharpe")),
         ("PBO: how often the best half-sample trial is below the median after", figures.get("pbo")),
     )
     shown = tuple((name, value if isinstance(value, int) else _shown(value)) for name, value in rows)
@@ -208,21 +212,25 @@ def _audit(record: Record, desk: Desk, days: Calendar) -> tuple[list[Table], lis
         periods["prices only"] = slice(days.audit_end, days.after_end)
     teams = {"evolved": _onward(desk, record.final, record.state, days)}
     seeds = record.baselines.get("frozen")
-    teams["frozen seeds"] = _onward(desk, record.seeds, seeds.state if seeds else {}, days)
+    if seeds is not None:
+        teams["frozen seeds"] = _onward(desk, record.seeds, seeds.state, days)
     rows: list[tuple[Any, ...]] = []
     for period, span in periods.items():
         for name, net in {**teams, "equal weight": desk.ground.benchmark.net}.items():
             rows.append((period, name, _shown(sharpe(net[span])), _shown(100 * max_drawdown(net[span]))))
+    shown = [
+        Table("What was sealed", ("period", "team", "Sharpe ratio", "drawdown, %"), tuple(rows)),
+        _champions(record),
+    ]
+    if seeds is None:  # whose voices and holdings at the start of the period would be made up
+        return shown, []
     span = periods["sealed"]
     test = bootstrap_difference(teams["evolved"][span], teams["frozen seeds"][span], _SEED)
     words = (
         f"Sealed period: Sharpe difference evolved - frozen {test.difference:+.3f}, one-sided p {test.p:.3f}; "
         "it repeats the test on days that nothing has seen and decides nothing."
     )
-    return [
-        Table("What was sealed", ("period", "team", "Sharpe ratio", "drawdown, %"), tuple(rows)),
-        _champions(record),
-    ], [words]
+    return shown, [words]
 
 
 def _onward(desk: Desk, genomes: Mapping[str, Genome], state: Mapping[str, Any], days: Calendar) -> Floats:

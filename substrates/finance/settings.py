@@ -80,6 +80,20 @@ class FinanceSettings:
         ):
             if not value >= least:
                 raise UsageError(f"substrate.{name}={value} is too small; give {least} or more.")
+        darwin = self.darwin
+        for name, number, low, high in (
+            ("cost_bps", self.cost_bps, 0.0, 1000.0),
+            ("max_exposure", self.max_exposure, 0.01, 10.0),
+            ("proposals.crossovers", self.proposals.crossovers, 0.0, 1.0),
+            ("proposals.vocabulary", self.proposals.vocabulary, 0, 1000),
+            ("darwin.quantile", darwin.quantile, 0.01, 0.5),
+            ("darwin.low", darwin.low, 0.001, darwin.start),
+            ("darwin.high", darwin.high, darwin.start, 1000.0),
+            ("darwin.up", darwin.up, 1.0, 10.0),
+            ("darwin.down", darwin.down, 0.01, 1.0),
+        ):
+            if not low <= number <= high:
+                raise UsageError(f"substrate.{name}={number} means nothing: give {low:g} to {high:g}.")
 
 
 @dataclass(frozen=True)
@@ -112,7 +126,7 @@ class Calendar:
         sealed = settings.audit_day or (None if own else BUILT_IN.audit)
         audit = end if sealed is None else row("audit_day", sealed, sealed, 0)
         audit_end = row("audit_last", settings.audit_last, BUILT_IN.audit_last, 1.0)
-        calendar = cls(first, end, max(audit, end), audit_end, days)
+        calendar = cls(first, end, audit if settings.audit_day else max(audit, end), audit_end, days)
         calendar._check(settings, days)
         return calendar
 
@@ -129,6 +143,11 @@ class Calendar:
                 f"the walk ends {self.end} days after the first price, so that no child could ever be judged: a duel "
                 f"needs {settings.duel_days} days that end {settings.fitness_days} days before. Give longer prices, or "
                 "set substrate.duel_days or fitness_days lower, or last_day later."
+            )
+        if self.audit < self.end:
+            raise UsageError(
+                f"substrate.audit_day={settings.audit_day} lies within the walk, which would see what is sealed: "
+                "name a day after substrate.last_day."
             )
         if self.audit_end - self.audit < settings.window:
             raise UsageError(

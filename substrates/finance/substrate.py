@@ -36,6 +36,7 @@ from evolve.substrate import (
     Substrate,
 )
 from substrates.finance import controls, evidence, findings, proposals
+from substrates.finance.agent import SINGLE_ROLES
 from substrates.finance.desk import Desk
 from substrates.finance.market import load_panel
 from substrates.finance.market.panel import Panel
@@ -87,11 +88,23 @@ class Finance(Substrate):
         """All days. Only the audit and the findings may ask for it."""
         return Desk(self.panel, self.settings.team())
 
-    def admit(self, seeds: Mapping[str, Genome]) -> None:
+    def admit(self, seeds: Mapping[str, Genome]) -> Sequence[str]:
+        holders: dict[str, str] = {}
+        remarks = []
         for name, genome in seeds.items():
             if (problem := self.desk.problem(name, genome)) is not None:
                 raise UsageError(f"the agent {name!r} cannot take part: {problem[1]}. See docs/agents.md.")
+            agent = self.desk.agent(name, genome)
+            if agent.role in SINGLE_ROLES and agent.role in holders:
+                raise UsageError(
+                    f"the agents {holders[agent.role]!r} and {name!r} both have the role {agent.role}, and a team has "
+                    "at most one of it. Remove one of the two."
+                )
+            holders[agent.role] = name
+            remarks += [f"{name}, line {line}: not read, so without effect: {text}" for line, text in agent.unread]
+            remarks += [f"{name}, {problem}" for problem in agent.problems]
         self._seeds = dict(seeds)
+        return remarks
 
     # -- time --------------------------------------------------------------------------------------
 

@@ -184,6 +184,7 @@ def test_kept_children_must_work_together() -> None:
     result = Run(settings, toy, lambda: mutate, workers, seeds).execute()
     workers.close()
     assert [a.verdict for a in result.record.attempts] == ["discard", "discard"]
+    assert "undone by the other children: mean paired difference -1.05" in result.record.attempts[0].reason
 
 
 @pytest.mark.parametrize(
@@ -217,6 +218,67 @@ def test_an_interrupted_run_keeps_its_audit_sealed_and_goes_on() -> None:
     assert (result.reason, result.findings) == ("interrupted", None)
     assert not [e for e in tape.entries if e.value.get("stream") == "audit"]
     assert story(play(tape)[0]) == story(whole)
+
+
+def test_edits_of_seeds_go_forward_on_their_branch() -> None:
+    """A second kept edit of the seed does not descend from the first: the branch takes over its tree."""
+    numbers = iter([1.0, 2.0, 2.5])
+    toy, workers, tape = Toy(), LocalWorkers(1), Tape()
+    settings = replace(
+        SETTINGS,
+        acceptance=AcceptanceSettings(method=Method.greedy),
+        selection=SelectionSettings(parent=Parent.seed),
+        run=RunSettings(generations=3, baselines=[]),
+    )
+    mutate = Scripted(lambda brief: [Rewrite(guess(next(numbers)), "another edit of the seed")])
+    committed: dict[str, Commit] = {}
+
+    def attempt(commit: Commit) -> str:
+        name = content_key(commit.number, commit.parents, commit.hypothesis, dict(commit.genome))
+        committed[name] = commit
+        return name
+
+    tape.attempt = attempt  # type: ignore[method-assign]
+    run = Run(settings, toy, lambda: mutate, workers, {"a": guess(0.0)}, journal=tape)
+    seed = run.state.population["a"].tip
+    tips = []
+    result = run.execute()
+    workers.close()
+    assert [a.verdict for a in result.record.attempts] == ["keep"] * 3
+    assert all(committed[a.commit].parents == (seed,) for a in result.record.attempts), "parents are the genetic ones"
+    tip = tape.branches["a"]
+    while tip:
+        tips.append(tip)
+        tip = next(iter(committed[tip].parents), "")
+    assert [float(committed[name].genome["agent.txt"]) for name in tips] == [2.5, 2.0, 1.0, 0.0]
+
+
+@pytest.mark.parametrize("cut", ["ending", "audit"])
+def test_a_run_that_began_to_end_cannot_go_on(cut: str) -> None:
+    """Once verdicts were closed, or what is held out was opened, evolving further would not be out of sample."""
+    whole, tape = play()
+    kinds = [e.value.get("stream", e.kind) for e in tape.entries]
+    again, longer = play(
+        Tape(list(tape.entries[: kinds.index(cut) + 1])), replace(SETTINGS, run=replace(SETTINGS.run, generations=9))
+    )
+    assert story(again) == story(whole)
+    assert [e.kind for e in longer.entries].count("checkpoint") == 6
+    closed = [(e.value["lineage"], e.value["genome"]) for e in longer.entries if e.kind == "verdict"]
+    assert len(set(closed)) == len(closed), "two verdicts for one attempt"
+
+
+def test_a_stop_while_the_baselines_are_thought_leaves_the_seal() -> None:
+    tape, toy, workers = Tape(), Toy(ToySettings(noise=0.3)), LocalWorkers(2)
+    settings = replace(SETTINGS, run=replace(SETTINGS.run, baselines=["frozen", "greedy"]))
+    run = Run(
+        settings, toy, lambda: Embedded(toy), workers, SEEDS, journal=tape,
+        progress=lambda kind, what: run.stop("stopped by hand") if kind == "thinking" else None,
+    )  # fmt: skip
+    result = run.execute()
+    workers.close()
+    assert (result.reason, result.findings) == ("stopped by hand", None)
+    assert not [e for e in tape.entries if e.kind == "ending" or e.value.get("stream") == "audit"]
+    assert play(tape, settings)[0].findings is not None
 
 
 def test_audit_results_reach_no_brief() -> None:

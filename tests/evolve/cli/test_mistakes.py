@@ -40,7 +40,7 @@ def _away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ([RUN, "acceptance.level=2"], "acceptance.level=2.0 is no probability: give a number between 0 and 1."),
         (
             [RUN, "run.baselines=[lucky]"],
-            "run.baselines: there is no baseline 'lucky'. Known: frozen, best_of_n, greedy.",
+            "run.baselines: there is no baseline 'lucky'. Known: frozen, best_of_n, greedy, random_pick.",
         ),
         ([RUN, "mutator.name=gpt"], "There is no mutator named 'gpt'. Known: embedded."),
         ([RUN, "population.path=nowhere"], "population.path=nowhere: there is no such folder."),
@@ -49,7 +49,10 @@ def _away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ([RUN, "substrate.window=0"], "substrate.window=0 is too small; give 1 or more."),
         ([RUN, "run.name=a/b"], "'a/b' cannot name a run."),
         ([RUN, "generations"], "The command line cannot be read: Error parsing override 'generations'."),
-        (["frobnicate"], "There is no command 'frobnicate'. Commands: log, report, replay, runs, doctor, compact;"),
+        (
+            ["frobnicate"],
+            "There is no command 'frobnicate'. Commands: log, report, export, replay, runs, doctor, compact;",
+        ),
         (["log"], "There is no ledger at lineages.git. Start a run first, or name it: --ledger PATH."),
         (["report", "--colour"], "unrecognized arguments: --colour. Try python -m evolve report --help."),
         (["replay", "abc"], "There is no ledger at lineages.git."),

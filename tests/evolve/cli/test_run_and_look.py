@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,9 +14,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
+import populations.finance
 from evolve.__main__ import main
 from evolve.cli.configure import composed
 from evolve.ledger import attempts, journal, runs
@@ -71,6 +74,9 @@ def test_the_tables_of_a_run(place: Path) -> None:
     table = pd.read_parquet(place / "out" / "trials.parquet")
     assert list(table["commit"]) == [r.commit for r in records]
     assert {"generation", "lineage", "effect", "alpha", "screened", "reason", "genome", "parent"} <= set(table.columns)
+    lineages = pd.read_csv(place / "out" / "lineages.csv")
+    assert len(lineages) == 25
+    assert lineages["kept"].sum() == sum(r.trailers["Status"] == "keep" for r in records)
     ended = json.loads((place / "out" / "findings.json").read_text())
     assert ended["reason"] == "run.generations=3"
     assert "frozen seeds" in json.dumps(ended["findings"]["tables"])
@@ -106,8 +112,20 @@ def test_runs_and_report(place: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert re.search(r"short +3 generations, kept \d+ of \d+ attempts, ended: run.generations=3", said(capsys, "runs"))
     out = said(capsys, "report", "short", "--to", "again")
     assert "evidence that evolution helped" in out
-    for name in ("results.tsv", "findings.json"):
+    told = json.loads(said(capsys, "report", "short", "--json"))
+    assert (told["run"], told["generations"], told["ended"]) == ("short", 3, "run.generations=3")
+    for name in ("results.tsv", "findings.json", "lineages.csv", "headline.json", "report.html"):
         assert Path("again", name).read_bytes() == Path("out", name).read_bytes()
+
+
+def test_export_writes_a_champion(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said(capsys, "export", "momentum", "--run", "short", "--to", "mine/momentum")
+    tip = Repository.open(place / LEDGER, create=False).git("show", "short/momentum:agent.md")
+    assert Path("mine/momentum/agent.md").read_text(encoding="utf-8") == tip
+    assert main(["export", "momentum", "--run", "short", "--to", "mine"]) == 2
+    assert "--to mine is there and not empty." in capsys.readouterr().err
+    assert main(["export", "nobody", "--run", "short", "--to", "other"]) == 2
+    assert not Path("other").exists()
 
 
 def test_replay_holds_and_notices_what_does_not(
@@ -156,13 +174,47 @@ def test_same_seed_same_trees_and_another_seed_another_story(place: Path) -> Non
     assert story("other") != story("short")
 
 
-def test_a_sweep_is_several_runs_in_one_ledger(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+def test_a_sweep_is_several_runs_in_one_ledger(place: Path, launcher: str, capsys: pytest.CaptureFixture[str]) -> None:
     known = set(runs(place / LEDGER))
-    args = ["-m", "+domain=finance", "run.generations=1", "run.baselines=[]", "seed=1,2", "hydra.sweep.dir=sweep"]
-    said(capsys, *args)
-    assert len(set(runs(place / LEDGER)) - known) == 2
-    assert Path("sweep/0/results.tsv").exists()
-    assert Path("sweep/1/results.tsv").exists()
+    args = ["-m", "+domain=finance", "run.generations=2", "run.baselines=[]", "hydra.sweep.dir=sweep"]
+    args += ["seed=1,2", "selection.rewrite=1,3", f"hydra/launcher={launcher}"]
+    done = subprocess.run([sys.executable, "-m", "evolve", *args], cwd=place, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    new = set(runs(place / LEDGER)) - known
+    assert len(new) == 4
+    out = said(capsys, "report", "sweep")
+    assert "selection.rewrite=3 against selection.rewrite=1: " in out
+    page = Path("sweep/comparison.html").read_text(encoding="utf-8")
+    assert all(run in page for run in new)
+    assert "seed 2, rewrite 3" in page
+    shutil.rmtree("sweep")
+
+
+def test_a_run_goes_on_without_its_folder_but_not_over_other_prices(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    days = pd.bdate_range("1990-01-01", periods=1600)
+    rng = np.random.default_rng(0)
+    prices = 100 * np.exp(np.cumsum(rng.normal(0, 0.01, (len(days), 6)), axis=0))
+    table = pd.DataFrame(prices, index=pd.Index(days, name="date"), columns=list("ABCDEF"))
+    table.to_csv("own.csv")
+    shutil.copytree(
+        Path(populations.finance.__file__).parent, "agents", ignore=lambda *_: ["__init__.py", "__pycache__"]
+    )
+    args = ["+domain=finance", "substrate.market.path=own.csv", "population.path=agents", "run.name=own"]
+    run = [sys.executable, "-m", "evolve", *args, "run.baselines=[]", "run.preflight=false"]
+    with subprocess.Popen(run, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        next(line for line in process.stdout if line.startswith("generation"))
+        process.kill()
+    shutil.rmtree("agents")
+    (table * 1.01).to_csv("own.csv")
+    capsys.readouterr()
+    assert main(["resume=own", "run.generations=2"]) == 2
+    assert "The run cannot go on: panel differs from what it began with" in capsys.readouterr().err
+    table.to_csv("own.csv")
+    assert "The run ended: run.generations=" in said(capsys, "resume=own", "run.generations=2")
 
 
 @pytest.mark.parametrize("times", [1, 2])

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import directives, prose
 
-from evolve.errors import UsageError
-from substrates.finance.agent import FITTING, LAYERS, load_population, parse_agent, with_directives
+from evolve.population import read_seeds
+from substrates.finance.agent import FITTING, LAYERS, parse_agent, with_directives
 from substrates.finance.directives import Directive, neighbours, parse, read, render
 
 SEEDS_FOLDER = Path(__file__).parents[3] / "populations" / "finance"
-SEEDS = load_population(SEEDS_FOLDER)
+SEEDS = {name: genome["agent.md"] for name, genome in read_seeds(str(SEEDS_FOLDER)).items()}
 ENERGY = """# Energy
 
 Layer: Sector
@@ -157,38 +157,3 @@ def test_examples_in_the_docs_are_read_as_they_say() -> None:
     whole = next(block for block in blocks if block.startswith("markdown")).split("\n", 1)[1]
     agent = parse_agent("example", whole)
     assert (agent.problems, agent.refusal, len(agent.unread)) == ((), None, 1)
-
-
-def write(folder: Path, name: str, text: str) -> None:
-    (folder / name).write_text(text, encoding="utf-8")
-
-
-def test_a_folder_of_agents_is_loaded(tmp_path: Path) -> None:
-    write(tmp_path, "energy.md", ENERGY)
-    write(tmp_path, "README.md", "# About")
-    write(tmp_path, "notes.txt", "x")
-    assert load_population(tmp_path) == {"energy": ENERGY}
-
-
-def test_unusable_folders_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is not a folder"):
-        load_population(tmp_path / "absent")
-    with pytest.raises(UsageError, match=r"holds no \.md file"):
-        load_population(tmp_path)
-    write(tmp_path, "a.md", "# A\n\n## Directives\n\n- Trade weekly.")
-    with pytest.raises(UsageError, match=r"a\.md: it has no Layer; write a line 'Layer: macro\|sector"):
-        load_population(tmp_path)
-    (tmp_path / "a.md").write_bytes(b"# A\n\xff")
-    with pytest.raises(UsageError, match=r"a\.md is not UTF-8 text \(byte 4\)"):
-        load_population(tmp_path)
-    (tmp_path / "a.md").unlink()
-    (tmp_path / "a.md").mkdir()
-    with pytest.raises(UsageError, match="cannot be read"):
-        load_population(tmp_path)
-
-
-def test_a_team_has_one_cio(tmp_path: Path) -> None:
-    for name in ("cio.md", "other.md"):
-        write(tmp_path, name, SEEDS["cio"])
-    with pytest.raises(UsageError, match=r"other\.md: cio\.md already has the role allocation"):
-        load_population(tmp_path)

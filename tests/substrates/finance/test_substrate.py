@@ -20,8 +20,9 @@ from evolve.substrate import Case, Outcome
 from evolve.testing.conformance import SubstrateConformance
 from evolve.workers import LocalWorkers, RecordedBench
 from substrates.finance import evidence
+from substrates.finance.ground import Darwin
 from substrates.finance.market.panel import Panel
-from substrates.finance.settings import Calendar, FinanceSettings
+from substrates.finance.settings import Calendar, FinanceSettings, ProposalSettings
 from substrates.finance.statistics import sharpe
 from substrates.finance.substrate import Finance
 
@@ -304,6 +305,39 @@ def test_a_loss_is_demanded_only_where_costs_show_above_luck() -> None:
     cheap = finance()
     cheap.admit(SEEDS)
     assert "worse" not in {control.kind for control in cheap.controls()}
+
+
+def test_a_team_has_one_of_each_single_role() -> None:
+    with pytest.raises(UsageError, match=r"the agents 'cio' and 'second' both have the role allocation"):
+        finance().admit({**SEEDS, "second": SEEDS["cio"]})
+
+
+def test_what_has_no_effect_is_said() -> None:
+    odd = genome(
+        "macro", "exposure", "Halve exposure when oil is above 60.", "Listen to the captains.", "Trade weekly."
+    )
+    assert finance().admit(SEEDS) == []
+    said = finance().admit({**SEEDS, "odd": odd})
+    assert said[0] == "odd, line 9: not read, so without effect: - Listen to the captains."
+    assert said[1].startswith("odd, line 10 has no effect: it is for the role execution")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"cost_bps": float("inf")}, r"substrate\.cost_bps=inf means nothing: give 0 to 1000"),
+        ({"darwin": Darwin(quantile=2.0)}, r"substrate\.darwin\.quantile=2\.0 means nothing: give 0\.01 to 0\.5"),
+        ({"darwin": Darwin(low=5.0)}, r"substrate\.darwin\.low=5\.0 means nothing: give 0\.001 to 1"),
+        ({"darwin": Darwin(high=float("nan"))}, r"substrate\.darwin\.high=nan means nothing"),
+        ({"proposals": ProposalSettings(crossovers=5.0)}, r"substrate\.proposals\.crossovers=5\.0 means nothing"),
+        ({"proposals": ProposalSettings(vocabulary=-5)}, r"substrate\.proposals\.vocabulary=-5 means nothing"),
+        ({"audit_day": "2001-05-01"}, r"substrate\.audit_day=2001-05-01 lies within the walk"),
+        ({"duel_days": 5000}, r"no child could ever be judged: a duel needs 5000 days"),
+    ],
+)
+def test_numbers_that_mean_nothing_are_refused(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        finance(**changes)
 
 
 def test_controls_behave() -> None:

@@ -11,13 +11,15 @@ from hypothesis import strategies as st
 from panels import changed, scrambled, small_panel
 from strategies import directives
 
-from substrates.finance.agent import FITTING, LAYERS, Agent, load_population, parse_agent
+from evolve.population import read_seeds
+from substrates.finance.agent import FITTING, LAYERS, Agent, parse_agent
 from substrates.finance.market.panel import Panel
 from substrates.finance.signals import Memory, Position, interpret
 
 LENGTH = 420
 PANEL = small_panel(LENGTH)
-SEEDS = load_population(Path(__file__).parents[4] / "populations" / "finance")
+FOLDER = Path(__file__).parents[4] / "populations" / "finance"
+SEEDS = {name: genome["agent.md"] for name, genome in read_seeds(str(FOLDER)).items()}
 ROLES_WITH_ARRAYS = ("exposure", "selection", "alpha", "risk")
 
 
