@@ -18,13 +18,19 @@ from substrates.finance.market.sources import SECTORS, built_in_prices, built_in
 __all__ = ["Panel", "assemble", "load_panel"]
 
 
-@lru_cache(4)
 def load_panel(path: str | None = None, sectors: str | None = None) -> Panel:
     """The built-in market, or a user's own prices with the built-in series for the days that they cover.
 
     Raises UsageError (which file, row, column) for prices or a sector map that cannot be used.
     """
+    if path is None and sectors is None:
+        return _built_in()
     prices = built_in_prices() if path is None else read_prices(path)
     tickers = [str(ticker) for ticker in prices.columns]
     named = read_sectors(sectors, tickers) if sectors is not None else SECTORS if path is None else {}
     return assemble(prices, built_in_sources(), named)
+
+
+@lru_cache(1)
+def _built_in() -> Panel:
+    return assemble(built_in_prices(), built_in_sources(), SECTORS)

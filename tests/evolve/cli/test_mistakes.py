@@ -51,7 +51,7 @@ def _away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ([RUN, "generations"], "The command line cannot be read: Error parsing override 'generations'."),
         (
             ["frobnicate"],
-            "There is no command 'frobnicate'. Commands: log, report, export, replay, runs, doctor, compact;",
+            "There is no command 'frobnicate'. Commands: log, report, export, replay, runs, ",
         ),
         (["log"], "There is no ledger at lineages.git. Start a run first, or name it: --ledger PATH."),
         (["report", "--colour"], "unrecognized arguments: --colour. Try python -m evolve report --help."),
