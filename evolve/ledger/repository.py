@@ -124,9 +124,15 @@ class Repository:
 
     # -- writing -------------------------------------------------------------------------------
 
-    def move(self, ref: str, commit: str) -> None:
-        """Moves one ref durably, by git's own protocol (lock file, rename). Raises OSError."""
-        path = self.gitdir / ref
+    def move(self, refs: Mapping[str, str]) -> None:
+        """Moves refs to commits durably, one by one, by git's own protocol (lock file, rename). Raises OSError."""
+        for ref, commit in refs.items():
+            self._move(self.gitdir / ref, commit)
+        for folder in dict.fromkeys((self.gitdir / ref).parent for ref in refs):
+            sync_folder(folder)
+
+    @staticmethod
+    def _move(path: Path, commit: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = path.with_name(path.name + ".lock")
         handle = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
@@ -140,7 +146,6 @@ class Repository:
         except OSError:
             lock.unlink(missing_ok=True)
             raise
-        sync_folder(path.parent)
 
     def clear_stale_locks(self, run: str) -> None:
         """After a kill: this run's own lock files. Only under the run's lock."""

@@ -42,6 +42,8 @@ class Ledger:
         self._repository, self.run, self._epoch = repository, run, epoch
         self._head, self._count = head, len(entries)
         self._pending: dict[str, Object] = {}
+        self._parents: dict[str, tuple[str, ...]] = {}  # of the attempts of this sitting
+        self._tips: dict[str, str] | None = None  # its branches, once they were read: nobody else moves them
         self._worth, self._mutex = 0.0, threading.RLock()
         self._lock: BaseFileLock | None = None
 
@@ -102,6 +104,7 @@ class Ledger:
         one = commit(tree, attempt.parents, attempt.message(), self._epoch + attempt.number)
         with self._mutex:
             self._hold([*objects, one])
+            self._parents[one.id] = tuple(attempt.parents)
         return one.id
 
     def _hold(self, objects: list[Object]) -> None:
@@ -116,7 +119,7 @@ class Ledger:
             try:
                 write_pack(self._repository.gitdir / "objects", list(self._pending.values()), self.run)
                 if self._head:
-                    self._repository.move(journal_ref(self.run), self._head)
+                    self._repository.move({journal_ref(self.run): self._head})
             except OSError as error:
                 raise _cannot_write(self._repository, error) from error
             self._pending.clear()
@@ -127,19 +130,32 @@ class Ledger:
         with self._mutex:
             self.flush()
             prefix = f"refs/heads/{self.run}/"
-            now = self._repository.refs(prefix)
+            if self._tips is None:
+                self._tips = self._repository.refs(prefix)
+            now = self._tips
             moves = {prefix + n: tip for n, tip in tips.items() if now.get(prefix + n) != tip}
             for ref, tip in moves.items():
                 if ref in now and not rebuild and not self._is_ahead(now[ref], tip):
                     raise LedgerError(f"{ref} would go back, from {now[ref][:10]} to {tip[:10]}.")
             try:
-                for ref, tip in moves.items():
-                    self._repository.move(ref, tip)
+                self._repository.move(moves)
             except OSError as error:
+                self._tips = None
                 raise _cannot_write(self._repository, error) from error
+            now.update(moves)
 
     def _is_ahead(self, old: str, new: str) -> bool:
-        return self._repository.git("merge-base", old, new, check=False).strip() == old
+        """Whether `old` is an ancestor of `new`. Git is asked only about what an earlier sitting has written."""
+        seen, front = {new}, [new]
+        while front:
+            if (one := front.pop()) == old:
+                return True
+            if one not in self._parents:
+                return self._repository.git("merge-base", old, new, check=False).strip() == old
+            fresh = [parent for parent in self._parents[one] if parent not in seen]
+            seen.update(fresh)
+            front.extend(reversed(fresh))  # the first parent first: it is the one
+        return False
 
     # -- the end -------------------------------------------------------------------------------
 
