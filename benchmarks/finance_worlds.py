@@ -92,12 +92,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--sharpe", type=float, default=2.0, help="realised, a year, net of costs (planted worlds)")
     parser.add_argument("--generations", type=int, help="fewer than the whole walk")
     options = parser.parse_args(arguments)
-    claims, p05, later = 0, 0, []
+    claims, p05, children = 0, 0, 0
+    later: list[float] = []  # a world's mean: children that were kept in one world are no independent evidence
     for seed in range(options.first, options.first + options.seeds):
         played = play(options.world, seed, options.sharpe, options.generations)
         claims += played.helped
         p05 += played.figure("p") < 0.05 and played.figure("difference") > 0
-        later += later_differences(played)
+        differences = later_differences(played)
+        children += len(differences)
+        later += [sum(differences) / len(differences)] if differences else []
         print(
             f"{options.world} seed {seed}: kept {played.figure('kept'):.0f} of {played.figure('attempts'):.0f}; "
             f"Sharpe difference {played.figure('difference'):+.3f}, p {played.figure('p'):.4f}"
@@ -111,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         mean = sum(later) / len(later)
         error = math.sqrt(sum((d - mean) ** 2 for d in later) / (len(later) - 1) / len(later))
         said = f"{mean * 1e4:+.3f} bps ± {error * 1e4:.3f} (one standard error)"
-        print(f"later daily difference of {len(later)} kept children: {said}")
+        print(f"later daily difference of {children} kept children, means of {len(later)} worlds: {said}")
 
 
 if __name__ == "__main__":

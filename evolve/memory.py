@@ -76,7 +76,7 @@ class Memory:
         }
         files = {f"{i}/{path}": text for i, r in enumerate(rewrites) for path, text in r.genome.items()}
         said = rewrites[0].hypothesis if rewrites else "nothing left to try"
-        self._append(Entry("rewrite", key, value, genome=files or None), f"rewrite {lineage}: {said}", seconds)
+        self._append(Entry("rewrite", key, value, genome=files or None), f"{lineage}: {said}", seconds)
         self._keep_rewrites(key, rewrites)
 
     def _keep_rewrites(self, key: str, rewrites: list[Rewrite]) -> None:
@@ -109,7 +109,7 @@ class Memory:
     def add_bouts(self, key: str, lineage: str, bouts: list[Bout], seconds: float) -> None:
         value = {"lineage": lineage, "bouts": [asdict(b) for b in bouts], "seconds": seconds}
         count = max((b.count for b in bouts), default=0)
-        self._append(Entry("bout", key, value), f"bout {lineage}: {count} paired differences", seconds)
+        self._append(Entry("bout", key, value), f"{lineage}: {count} paired differences", seconds)
         self._bouts[key] = bouts
 
     # -- verdicts, checkpoints, and the rest ---------------------------------------------------

@@ -30,7 +30,7 @@ class Recorder:
         commit = self._commit(state, lineage, genome, (), f"seed {lineage}", {"Status": "seed", "Mutator": "none"})
         if self._memory.find("seed", lineage) is None:
             value = {"genome": genome.digest, "commit": commit}
-            self._memory.add("seed", lineage, value, f"seed {lineage}", genome, commit)
+            self._memory.add("seed", lineage, value, lineage, genome, commit)
         return commit
 
     def attempt(self, state: State, attempt: Attempt, parents: Sequence[str]) -> str:
@@ -91,6 +91,7 @@ class Recorder:
             "measured": {
                 "segment": state.history[-1][0],
                 "outcomes": state.keys[-1],
+                "scores": {name: outcome.score for name, outcome in state.history[-1][1].items()},
                 "champions": {name: g.digest for name, g in state.champions[-1].items()},
             },
             "contests": [contest.to_json() for contest in state.contests],

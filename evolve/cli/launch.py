@@ -122,7 +122,7 @@ def launch(settings: Settings, plain: dict[str, Any], out: Path) -> float | None
             "preflight": checks,
             "conditions": dict(built.substrate.conditions(0, {}, "confirm")),
         }
-        ledger.append(Entry("run", "run", value), summary=f"run {ledger.run}: +domain={settings.domain}")
+        ledger.append(Entry("run", "run", value), summary=f"{ledger.run}: +domain={settings.domain}")
         score = go(settings, built, ledger, path, out, console)
     _fold(path)
     return score

@@ -61,4 +61,6 @@ class Record:
 
 def one_line(text: str) -> str:
     """Without line breaks or control characters, 300 characters at most."""
+    if text.isprintable() and len(text) <= 300:  # most are: nothing to replace
+        return text.strip() or "-"
     return re.sub(r"[\x00-\x1f\x7f\x85\u2028\u2029]+", " ", text).strip()[:300].rstrip() or "-"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from evolve.errors import UsageError
 
@@ -17,8 +17,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _PASSED_OVER = re.compile(r"[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 
 
-@dataclass(frozen=True)
-class Object:
+class Object(NamedTuple):
     """A git object. `id` is its sha1 in hex; `data` its content without the header."""
 
     id: str
@@ -69,12 +68,13 @@ def _tree(nested: Mapping[str, Any], objects: list[Object]) -> str:
         else:
             rows.append((name.encode() + b"/", b"40000", _tree(inner, objects)))
     rows.sort(key=lambda row: row[0])
-    data = b"".join(mode + b" " + name.rstrip(b"/") + b"\0" + bytes.fromhex(i) for name, mode, i in rows)
+    data = b"".join([mode + b" " + name.rstrip(b"/") + b"\0" + bytes.fromhex(i) for name, mode, i in rows])
     tree = _object("tree", data)
     objects.append(tree)
     return tree.id
 
 
+@lru_cache(maxsize=4096)  # the paths of a run's genomes repeat
 def _parts(path: str) -> list[str]:
     parts = path.split("/")
     bad = any(part in ("", ".", "..") or _is_git(part) for part in parts)

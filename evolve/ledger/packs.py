@@ -7,6 +7,7 @@ import os
 import struct
 import zlib
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 
 from evolve.ledger.objects import Object
@@ -64,14 +65,11 @@ def _index(rows: Sequence[tuple[bytes, int, int]], digest: bytes) -> bytes:
     counts = [0] * 256
     for name, _, _ in rows:
         counts[name[0]] += 1
-    total, fan = 0, bytearray()
-    for count in counts:
-        total += count
-        fan += struct.pack(">I", total)
-    body = b"\xfftOc" + struct.pack(">I", 2) + bytes(fan) + b"".join(row[0] for row in rows)
-    body += b"".join(struct.pack(">I", row[1]) for row in rows)
+    numbers = f">{len(rows)}I"
+    body = b"\xfftOc" + struct.pack(">I256I", 2, *accumulate(counts)) + b"".join([row[0] for row in rows])
+    body += struct.pack(numbers, *(row[1] for row in rows))
     # A pack of ours is one flush: far below the 2 GiB from which offsets need 8 bytes.
-    body += b"".join(struct.pack(">I", row[2]) for row in rows) + digest
+    body += struct.pack(numbers, *(row[2] for row in rows)) + digest
     return body + hashlib.sha1(body).digest()
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 
 from evolve.errors import UsageError
 from evolve.ledger.entries import Entry, Record
 from evolve.ledger.repository import LedgerError, Repository, tree_rows
 
-__all__ = ["attempts", "branches", "compact", "files_of", "genome_of", "journal", "journal_ref", "runs"]
+__all__ = ["attempts", "branches", "compact", "files_of", "genome_of", "journal", "journal_ref", "records", "runs"]
 
 
 def journal_ref(run: str) -> str:
@@ -26,16 +26,16 @@ def runs(path: Path) -> list[str]:
     return [name.split("/")[2] for name in out.splitlines() if name.endswith("/journal")]
 
 
-def journal(path: Path, run: str) -> list[Entry]:
-    """Every entry of a run, oldest first."""
+def journal(path: Path, run: str, kinds: Container[str] | None = None) -> list[Entry]:
+    """Every entry of a run (or those of some kinds), oldest first."""
     repository = Repository.open(path, create=False)
-    rows = _chain(repository, run)
-    trees = repository.objects(tree for _, tree, _ in rows)
+    rows = [(tree, attempt) for _, tree, attempt, kind in _chain(repository, run) if kinds is None or kind in kinds]
+    trees = repository.objects(tree for tree, _ in rows)
     inside = {tree: dict(tree_rows(data)) for tree, (_, data) in trees.items()}
     texts = repository.objects(names["entry.json"] for names in inside.values())
     genomes = repository.files([names["genome"] for names in inside.values() if "genome" in names])
     entries = []
-    for _, tree, attempt in rows:
+    for tree, attempt in rows:
         names = inside[tree]
         said = json.loads(texts[names["entry.json"]][1])
         genome = genomes[names["genome"]] if "genome" in names else None
@@ -43,16 +43,18 @@ def journal(path: Path, run: str) -> list[Entry]:
     return entries
 
 
-def _chain(repository: Repository, run: str) -> list[tuple[str, str, str | None]]:
-    """(commit, tree, attempt) of each journal commit, oldest first."""
+def _chain(repository: Repository, run: str) -> list[tuple[str, str, str | None, str]]:
+    """(commit, tree, attempt, kind) of each journal commit, oldest first."""
     if journal_ref(run) not in repository.refs(journal_ref(run)):
         known = ", ".join(sorted(name.split("/")[2] for name in repository.refs("refs/evolve/"))) or "none"
         raise LedgerError(f"There is no run {run!r} in {repository.gitdir}. Runs there: {known}.")
-    out = repository.git("log", "--first-parent", "--reverse", "--format=%H %T %P", journal_ref(run))
+    out = repository.git("log", "--first-parent", "--reverse", "--format=%H%x00%T%x00%P%x00%s", journal_ref(run))
     rows = []
     for line in out.splitlines():
-        commit, tree, *parents = line.split()
-        rows.append((commit, tree, parents[1] if len(parents) > 1 else None))
+        commit, tree, parents, subject = line.split("\0")
+        # The first parent is the entry before, the second of a verdict its attempt; a subject begins with the kind.
+        _, _, attempt = parents.partition(" ")
+        rows.append((commit, tree, attempt or None, subject.split(" ", 1)[0]))
     return rows
 
 
@@ -60,9 +62,18 @@ def attempts(path: Path, run: str | None = None) -> list[Record]:
     """The attempts of a run (or of all), oldest first, with their trailers."""
     repository = Repository.open(path, create=False)
     wanted = [run] if run is not None else runs(path)[::-1]
-    ids = [attempt for name in wanted for _, _, attempt in _chain(repository, name) if attempt]
-    found = repository.objects(ids)
-    return [_record(commit, found[commit][1].decode("utf-8", "replace")) for commit in dict.fromkeys(ids)]
+    ids = [attempt for name in wanted for _, _, attempt, _ in _chain(repository, name) if attempt]
+    return _records(repository, ids)
+
+
+def records(path: Path, commits: Iterable[str]) -> list[Record]:
+    """The attempts of these commits."""
+    return _records(Repository.open(path, create=False), commits)
+
+
+def _records(repository: Repository, commits: Iterable[str]) -> list[Record]:
+    found = repository.objects(commits)
+    return [_record(commit, data.decode("utf-8", "replace")) for commit, (_, data) in found.items()]
 
 
 def _record(commit: str, text: str) -> Record:

@@ -26,6 +26,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 # Unflushed work, in seconds, that a kill may cost: a long trial is durable at once, short ones share a pack.
 _WORTH = 1.0
 _LONE = re.compile("[\ud800-\udfff]")
+_ENCODER = json.JSONEncoder(sort_keys=True, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
 
 
 def check_name(run: str) -> None:
@@ -91,7 +92,9 @@ class Ledger:
             if entry.attempt and not self._head:
                 raise ValueError("a journal cannot begin with an attempt: its first parent is the entry before")
             parents = [p for p in (self._head, entry.attempt) if p]
-            one = commit(tree, parents, one_line(summary), self._epoch + self._count, begun=self._epoch)
+            one = commit(
+                tree, parents, one_line(f"{entry.kind} {summary}"), self._epoch + self._count, begun=self._epoch
+            )
             self._hold([*objects, one])
             self._head, self._count = one.id, self._count + 1
             self._worth += seconds
@@ -182,9 +185,9 @@ def _first(repository: Repository, head: str) -> str:
 
 
 def _json(value: Mapping[str, Any]) -> str:
-    text = json.dumps(value, sort_keys=True, allow_nan=False, ensure_ascii=False, separators=(",", ":")) + "\n"
+    text = _ENCODER.encode(value) + "\n"
     # Half a character, as a cut answer may hold, is no UTF-8; JSON can say it all the same.
-    return _LONE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
+    return text if text.isascii() else _LONE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
 
 
 def _cannot_write(repository: Repository, error: OSError) -> LedgerError:

@@ -9,7 +9,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from evolve.ledger import attempts, journal
+from evolve.ledger import journal, records
 from evolve.substrate import Clock, Duel, Findings, Metric
 
 __all__ = ["FAILED", "Story", "Try"]
@@ -74,15 +74,15 @@ class Story:
     @classmethod
     def read(cls, ledger: Path, run: str) -> Story:
         """Raises LedgerError where there is no such run."""
-        entries = journal(ledger, run)
+        entries = journal(ledger, run, ("run", "seed", "verdict", "checkpoint", "findings"))
         of: dict[str, list[Any]] = {}
         for entry in entries:
             of.setdefault(entry.kind, []).append(entry)
-        parents = {record.commit: record.parents for record in attempts(ledger, run)}
+        commits = [e.attempt for e in of.get("verdict", ()) if e.attempt]
+        parents = {record.commit: record.parents for record in records(ledger, commits)}
         begun = of["run"][0].value if "run" in of else {}
         end = of["findings"][0].value if "findings" in of else None
         points = [e.value for e in of.get("checkpoint", ())]
-        outcomes = {e.key: e.value for e in of.get("outcome", ())}
         return cls(
             run=run,
             domain=begun.get("domain", ""),
@@ -91,7 +91,9 @@ class Story:
             clock=Clock(**begun["clock"]) if "clock" in begun else Clock(0, "", ""),
             preflight=begun.get("preflight", ()),
             seeds={e.key: e.value["commit"] for e in of.get("seed", ())},
-            measured=_measured(points, outcomes),
+            measured=[
+                {name: score for name, score in p["measured"]["scores"].items() if score is not None} for p in points
+            ],
             tries=tuple(_try(e.value, parents) for e in of.get("verdict", ())),
             generations=len(points),
             seconds=points[-1]["seconds"] if points else 0.0,
@@ -152,19 +154,6 @@ class Story:
     @property
     def per_hour(self) -> float:
         return len(self.tries) / self.seconds * 3600 if self.seconds else 0.0
-
-
-def _measured(points: Sequence[Mapping[str, Any]], outcomes: Mapping[str, Any]) -> list[dict[str, float]]:
-    """A generation: lineage -> the score that its champion was measured with, where it had one."""
-    found = []
-    for point in points:
-        scores = {
-            name: outcomes[key]["outcome"]["score"]
-            for name, key in point["measured"]["outcomes"].items()
-            if key in outcomes
-        }
-        found.append({name: score for name, score in scores.items() if score is not None})
-    return found
 
 
 def _try(value: Mapping[str, Any], parents: Mapping[str, tuple[str, ...]]) -> Try:

@@ -237,7 +237,13 @@ def test_the_journal_is_one_chain_whose_second_parents_are_the_attempts(place: P
     ledger.flush()
     log = git(place, "log", "--first-parent", "--reverse", "--format=%s|%P|%ct", "refs/evolve/r/journal").splitlines()
     assert [line.split("|")[2] for line in log] == [str(EPOCH + number) for number in range(4)]
-    assert [line.split("|")[0] for line in log] == ["run r", "keep 1", "keep 2", "rewrite a: bolder"]
+    assert [line.split("|")[0] for line in log] == [
+        "outcome run r",
+        "verdict keep 1",
+        "verdict keep 2",
+        "outcome rewrite a: bolder",
+    ]
+    assert journal(place, "r", ("verdict",)) == journal(place, "r")[1:3], "the subject says the kind"
     assert [line.split("|")[1].split()[1:] for line in log] == [[], [made[0]], [made[1]], []]
     assert [e.attempt for e in journal(place, "r")] == [None, *made, None]
     assert git(place, "ls-tree", "-r", "--name-only", "-z", "refs/evolve/r/journal").split("\0")[:-1] == [
@@ -447,7 +453,7 @@ def test_a_stranger_reads_it_with_gitpython(place: Path, ledger: Ledger) -> None
         blobs = [one for one in walked[1].tree.traverse() if isinstance(one, gitpython.Blob)]
         assert {str(one.path): one.data_stream.read().decode() for one in blobs} == TREE
         story = list(repository.iter_commits("refs/evolve/r/journal", first_parent=True))
-        assert [one.summary for one in story] == ["keep 2", "keep 1", "run r"]
+        assert [one.summary for one in story] == ["verdict keep 2", "verdict keep 1", "outcome run r"]
 
 
 # -- runs, and folding them ----------------------------------------------------------------------

@@ -84,14 +84,15 @@ def test_only_what_can_be_planted_is(real: Finance) -> None:
 
 
 def test_nothing_is_claimed_where_nothing_is() -> None:
-    """Six fixed seeds; more claims than this bound would come by chance once in 100 such tests."""
-    played = [play("null", seed, generations=GENERATIONS) for seed in range(6)]
-    bound = int(binom.ppf(0.99, len(played), LEVEL))
+    """Eight fixed seeds; more claims than this bound would come by chance once in 60 such tests."""
+    played = [play("null", seed, generations=GENERATIONS) for seed in range(8)]
+    bound = int(binom.ppf(0.98, len(played), LEVEL))
     assert bound == 1
     assert sum(p.helped for p in played) <= bound
-    later = [d for p in played for d in later_differences(p)]
-    if len(later) > 2:
-        assert np.mean(later) <= 2 * np.std(later, ddof=1) / np.sqrt(len(later))
+    # Children that were kept in one world are no independent evidence: a world is one observation.
+    later = [np.mean(found) for p in played if (found := later_differences(p))]
+    assert len(later) >= 3
+    assert np.mean(later) <= 2 * np.std(later, ddof=1) / np.sqrt(len(later))
 
 
 @pytest.mark.parametrize("world", ["momentum", "regime"])
