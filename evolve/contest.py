@@ -107,7 +107,10 @@ class Contest:
 
 @dataclass(frozen=True)
 class Ring:
-    """Where contests are fought: one generation's conditions and team, and who may decide."""
+    """Where contests are fought: one generation's conditions and team, and who may decide.
+
+    `tried`: the digests of every genome before this generation.
+    """
 
     substrate: Substrate
     bench: RecordedBench
@@ -116,6 +119,7 @@ class Ring:
     conditions: Conditions
     champions: Mapping[str, Genome]
     bouts: int
+    tried: frozenset[str] = frozenset()
 
     def case(self, lineage: str, genome: Genome, stream: str, repeat: int = 0) -> Case:
         team = {name: g for name, g in self.champions.items() if name != lineage}

@@ -58,8 +58,19 @@ class State:
     champions: list[dict[str, Genome]] = field(default_factory=list)
     states: list[dict[str, Any]] = field(default_factory=list)
     tried: set[str] = field(default_factory=set)
+    past: dict[str, list[Attempt]] = field(default_factory=dict)  # the attempts by lineage
+    kept: list[Attempt] = field(default_factory=list)
     quiet: int = 0  # generations since the last keep
     commits: int = 0  # written so far: an attempt's number, and its place in time
+
+    def close(self, attempts: Sequence[Attempt]) -> None:
+        """Takes in the attempts of a generation: looked up by lineage, so that a long run does not slow down."""
+        self.attempts.extend(attempts)
+        for attempt in attempts:
+            self.past.setdefault(attempt.lineage, []).append(attempt)
+            self.tried.add(attempt.genome.digest)
+            if attempt.verdict == "keep":
+                self.kept.append(attempt)
 
 
 class Scribe(Protocol):
@@ -101,6 +112,7 @@ def generation(parts: Parts, state: State, scribe: Scribe) -> dict[str, Outcome]
         conditions,
         state.population.champions(),
         parts.bouts,
+        frozenset(state.tried),
     )
     closed, going_on = _try(parts, state, ring, outcomes)
     attempts = _record(parts, state, closed, scribe)
@@ -196,7 +208,7 @@ def _contest(
     """Ask for a rewrite, try it, and open the contest; None where the mutator had nothing new."""
     rewrites = _rewrite(parts, state, ring, lineage, donors, measured)
     incumbent = state.population[lineage].champion
-    fresh = {r.genome: r for r in rewrites if r.genome != incumbent and r.genome.digest not in state.tried}
+    fresh = {r.genome: r for r in rewrites if r.genome != incumbent and r.genome.digest not in ring.tried}
     if not fresh:
         return None
     cases = [ring.case(lineage, genome, "trial", state.generation) for genome in fresh]
@@ -240,9 +252,9 @@ def _rewrite(
         outcome=outcome,
         conditions=ring.conditions,
         state=dict(state.carried),
-        past=tuple(a for a in state.attempts if a.lineage == lineage),
-        playbook=tuple(a for a in state.attempts if a.lineage != lineage and a.verdict == "keep"),
-        tried=frozenset(state.tried),
+        past=tuple(state.past.get(lineage, ())),
+        playbook=tuple(a for a in state.kept if a.lineage != lineage),
+        tried=ring.tried,
     )
     started = time.perf_counter()
     rewrites = parts.mutator.rewrite(brief, stream(parts.seed, state.generation, lineage, "rewrite"))
@@ -289,7 +301,6 @@ def _record(parts: Parts, state: State, closed: Sequence[Contest], scribe: Scrib
             )
             commit = scribe.attempt(state, attempt, challenger.parents)
             attempts.append(replace(attempt, commit=commit))
-            state.tried.add(rewrite.genome.digest)
         parts.schedule.close(contest.winner is not None)
     for attempt in attempts:
         if attempt.verdict == "keep":
@@ -299,7 +310,7 @@ def _record(parts: Parts, state: State, closed: Sequence[Contest], scribe: Scrib
                 why = f"takes over {attempt.commit[:10]}, an edit of the seed"
                 commit = scribe.restore(state, attempt.lineage, attempt.genome, why)
             state.population.crown(attempt.lineage, attempt.genome, commit)
-    state.attempts.extend(attempts)
+    state.close(attempts)
     parts.progress("recorded", {"attempts": attempts})
     return attempts
 

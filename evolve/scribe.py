@@ -128,8 +128,7 @@ def restore_state(memory: Memory, schedule: Schedule, mutator: Mutator) -> State
         state.states.append(carried)
         carried = point["carried"]
     state.contests = [Contest.from_json(c, genomes) for c in last["contests"]]
-    state.attempts = [a for a in memory.verdicts.values() if a.generation < state.generation]
-    state.tried = {a.genome.digest for a in state.attempts}
+    state.close([a for a in memory.verdicts.values() if a.generation < state.generation])
     state.tried.update(c.rewrite.genome.digest for contest in state.contests for c in contest.challengers)
     state.tried.update(lineage.seed.digest for lineage in population.values())
     schedule.restore(last["schedule"])

@@ -124,22 +124,27 @@ class Repository:
 
     # -- writing -------------------------------------------------------------------------------
 
-    def move(self, refs: Mapping[str, str]) -> None:
-        """Moves refs to commits durably, one by one, by git's own protocol (lock file, rename). Raises OSError."""
+    def move(self, refs: Mapping[str, str], *, durable: bool) -> None:
+        """Moves refs to commits, one by one, by git's own protocol (lock file, rename). Raises OSError.
+
+        `durable`: on the disk when it returns. Refs that can be rebuilt need not be.
+        """
         for ref, commit in refs.items():
-            self._move(self.gitdir / ref, commit)
-        for folder in dict.fromkeys((self.gitdir / ref).parent for ref in refs):
-            sync_folder(folder)
+            self._move(self.gitdir / ref, commit, durable)
+        if durable:
+            for folder in dict.fromkeys((self.gitdir / ref).parent for ref in refs):
+                sync_folder(folder)
 
     @staticmethod
-    def _move(path: Path, commit: str) -> None:
+    def _move(path: Path, commit: str, durable: bool) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = path.with_name(path.name + ".lock")
         handle = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
         try:
             try:
                 os.write(handle, commit.encode() + b"\n")
-                os.fsync(handle)
+                if durable:
+                    os.fsync(handle)
             finally:
                 os.close(handle)
             os.replace(lock, path)

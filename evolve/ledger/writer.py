@@ -122,7 +122,7 @@ class Ledger:
             try:
                 write_pack(self._repository.gitdir / "objects", list(self._pending.values()), self.run)
                 if self._head:
-                    self._repository.move({journal_ref(self.run): self._head})
+                    self._repository.move({journal_ref(self.run): self._head}, durable=True)
             except OSError as error:
                 raise _cannot_write(self._repository, error) from error
             self._pending.clear()
@@ -141,7 +141,7 @@ class Ledger:
                 if ref in now and not rebuild and not self._is_ahead(now[ref], tip):
                     raise LedgerError(f"{ref} would go back, from {now[ref][:10]} to {tip[:10]}.")
             try:
-                self._repository.move(moves)
+                self._repository.move(moves, durable=False)
             except OSError as error:
                 self._tips = None
                 raise _cannot_write(self._repository, error) from error
