@@ -122,7 +122,8 @@ class Ring:
     tried: frozenset[str] = frozenset()
 
     def case(self, lineage: str, genome: Genome, stream: str, repeat: int = 0) -> Case:
-        team = {name: g for name, g in self.champions.items() if name != lineage}
+        others = self.champions.items() if self.substrate.uses_team else ()
+        team = {name: g for name, g in others if name != lineage}
         return Case(genome, lineage, self.conditions, stream, repeat, team)
 
     def fight(self, contest: Contest) -> Contest:

@@ -132,8 +132,9 @@ def _measure(parts: Parts, state: State) -> dict[str, Outcome]:
     g = state.generation
     conditions = parts.substrate.conditions(g, state.carried, "select")
     repeat = 0 if parts.substrate.deterministic else g // parts.remeasure
+    team = parts.substrate.uses_team
     cases = {
-        name: Case(lineage.champion, name, conditions, "select", repeat, state.population.team(name))
+        name: Case(lineage.champion, name, conditions, "select", repeat, state.population.team(name) if team else {})
         for name, lineage in state.population.items()
     }
     missing = [case for case in cases.values() if parts.bench.remembered(case) is None]

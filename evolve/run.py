@@ -222,8 +222,9 @@ class Run:
     def _audit_cases(self, lineages: Mapping[str, Sequence[Genome]]) -> list[Case]:
         state = self._state
         conditions = self._substrate.conditions(state.generation, state.carried, "audit")
+        team = self._substrate.uses_team
         return [
-            Case(genome, name, conditions, "audit", 0, state.population.team(name))
+            Case(genome, name, conditions, "audit", 0, state.population.team(name) if team else {})
             for name, genomes in lineages.items()
             for genome in genomes
         ]

@@ -120,7 +120,7 @@ class Case:
     """One genome, one repeat, under one set of conditions.
 
     `stream` keeps measuring, duelling and auditing apart: a trial that chose a lineage is no evidence in
-    its duel. `team` holds the other champions by lineage.
+    its duel. `team` holds the other champions by lineage, where the substrate declares `uses_team`.
     """
 
     genome: Genome
