@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -29,7 +28,7 @@ class Console:
     """Prints to standard output; `wide=None` asks the terminal."""
 
     def __init__(self) -> None:
-        self._rich = Rich(highlight=False, soft_wrap=not sys.stdout.isatty())
+        self._rich = Rich(highlight=False, soft_wrap=True)
         self._live: Live | None = None
         self._metric: Metric | None = None
         self._last = 0.0
@@ -87,7 +86,7 @@ class Console:
         if result.findings is None:
             self.say(f"It goes on with: python -m evolve resume={name}")
             return
-        self._rich.print(Text(findings_text(result.findings)))
+        self._rich.print(Text(findings_text(result.findings, min(100, self._rich.width))))
         tip = next((a.lineage for a in result.record.attempts if a.verdict == "keep"), min(result.record.final))
         self.say(f"\nWritten to {out}: {FILES}")
         self.say("Look further:")

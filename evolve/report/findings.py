@@ -10,11 +10,11 @@ from evolve.substrate import Findings, Table
 __all__ = ["cell", "findings_text"]
 
 
-def findings_text(findings: Findings) -> str:
+def findings_text(findings: Findings, width: int = 100) -> str:
     """The sentence first; then the tables, aligned; then the notes."""
-    parts = [textwrap.fill(findings.sentence, 100), *(_table(table) for table in findings.tables)]
+    parts = [textwrap.fill(findings.sentence, width), *(_table(table) for table in findings.tables)]
     if findings.notes:
-        parts.append("\n".join(textwrap.fill(note, 100, subsequent_indent="  ") for note in findings.notes))
+        parts.append("\n".join(textwrap.fill(note, width, subsequent_indent="  ") for note in findings.notes))
     return "\n\n".join(parts)
 
 
