@@ -322,7 +322,7 @@ def make_ledger(path: Path, attempts: int, lineages: int, seed: int, run: str) -
 
     try:
         with Ledger.open(path, run, epoch=EPOCH) as ledger:
-            ledger.append(Entry("run", "run", _begun(settings, night)), summary=f"run {run}: +domain=night")
+            ledger.append(Entry("run", "run", _begun(settings, night)), summary=f"{run}: +domain=night")
             seeds = _seeds(lineages, seed)
             Run(settings, night, mutate, workers, seeds, name=run, journal=Untimed(ledger)).execute()
     finally:
