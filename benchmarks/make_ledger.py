@@ -72,7 +72,7 @@ STEP, SPREAD = -0.4, 0.5
 
 REWRITTEN = 5  # of how many lineages one is rewritten a generation, as in the finance domain
 PAIRS = 8  # paired differences a bout
-SEGMENT = 60  # generations until the evaluator changes: what is undecided then stays so
+SEGMENT = 40  # generations until the evaluator changes: what is undecided then stays so
 
 ROLES = (
     "momentum", "carry", "energy", "breadth", "season", "gold", "credit", "opening", "endgame", "parser", "cache",
@@ -312,7 +312,7 @@ def make_ledger(path: Path, attempts: int, lineages: int, seed: int, run: str) -
         seed=seed,
         run=RunSettings(name=run, trials=attempts, baselines=["frozen"], remeasure=10, preflight=False),
         selection=SelectionSettings(rewrite=max(1, lineages // REWRITTEN), donors=3),
-        acceptance=AcceptanceSettings(bouts=2),
+        acceptance=AcceptanceSettings(bouts=1),
         mutator=MutatorSettings(name="scripted", concurrency=1),
     )
     night, workers = Night(), LocalWorkers(1)
