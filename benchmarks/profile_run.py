@@ -24,7 +24,11 @@ from types import FrameType
 __all__ = ["Sampler", "phase_of", "table", "work_of"]
 
 INTERVAL = 0.004
-"""Seconds between two looks: below the 5 ms for which Python lets a thread hold the interpreter."""
+"""Seconds between two looks."""
+
+SWITCH = 1e-4
+"""Seconds for which a thread may hold the interpreter while another wants it. With Python's own 5 ms the looks would
+fall where it is let go of its own accord, and numpy, zlib and the disk would seem to take all the time."""
 
 PARTS = (  # of a path, the first that fits
     ("importlib", "imports"),
@@ -171,6 +175,7 @@ def _cell(spent: float) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     overrides = list(sys.argv[1:] if arguments is None else arguments)
+    sys.setswitchinterval(SWITCH)
     sampler = Sampler()
     sampler.start()
     started, said = time.perf_counter(), io.StringIO()
