@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from evolve.acceptance import Acceptance
@@ -22,11 +22,13 @@ Standing = Literal["open", "keep", "discard"]
 class Challenger:
     """One rewrite in a contest: its trial's outcome, its duel so far, where it stands.
 
-    `parents` are the commits of its genetic parents as they were when it was written, its own lineage first.
+    `trial`: the key under which the outcome is remembered. `parents` are the commits of its genetic parents as they
+    were when it was written, its own lineage first.
     """
 
     rewrite: Rewrite
     outcome: Outcome
+    trial: str = ""
     parents: tuple[str, ...] = ()
     duel: Duel = field(default_factory=Duel)
     standing: Standing = "open"
@@ -73,9 +75,9 @@ class Contest:
             "challengers": [
                 {
                     "rewrite": c.rewrite.to_json(),
-                    "outcome": c.outcome.to_json(),
+                    "trial": c.trial,
                     "parents": list(c.parents),
-                    "duel": asdict(c.duel),
+                    "duel": dict(vars(c.duel)),
                     "standing": c.standing,
                 }
                 for c in self.challengers
@@ -83,11 +85,14 @@ class Contest:
         }
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any], genomes: Mapping[str, Genome]) -> Contest:
+    def from_json(
+        cls, value: Mapping[str, Any], genomes: Mapping[str, Genome], outcomes: Mapping[str, Outcome]
+    ) -> Contest:
         challengers = tuple(
             Challenger(
                 Rewrite.from_json(c["rewrite"], genomes[c["rewrite"]["genome"]]),
-                Outcome.from_json(c["outcome"]),
+                outcomes[c["trial"]],
+                c["trial"],
                 tuple(c["parents"]),
                 Duel(**c["duel"]),
                 c["standing"],
@@ -109,7 +114,7 @@ class Contest:
 class Ring:
     """Where contests are fought: one generation's conditions and team, and who may decide.
 
-    `tried`: the digests of every genome before this generation.
+    `tried`: the digests of every genome before this generation, which adds its own when it closes.
     """
 
     substrate: Substrate
@@ -119,12 +124,15 @@ class Ring:
     conditions: Conditions
     champions: Mapping[str, Genome]
     bouts: int
-    tried: frozenset[str] = frozenset()
+    tried: Set[str] = frozenset()
 
     def case(self, lineage: str, genome: Genome, stream: str, repeat: int = 0) -> Case:
+        return Case(genome, lineage, self.conditions, stream, repeat, self.team(lineage))
+
+    def team(self, lineage: str) -> dict[str, Genome]:
+        """The other champions, where they matter."""
         others = self.champions.items() if self.substrate.uses_team else ()
-        team = {name: g for name, g in others if name != lineage}
-        return Case(genome, lineage, self.conditions, stream, repeat, team)
+        return {name: genome for name, genome in others if name != lineage}
 
     def fight(self, contest: Contest) -> Contest:
         """Bouts until a decision, or until this generation's bouts or the evidence are used up."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -59,7 +60,7 @@ class State:
     states: list[dict[str, Any]] = field(default_factory=list)
     tried: set[str] = field(default_factory=set)
     past: dict[str, list[Attempt]] = field(default_factory=dict)  # the attempts by lineage
-    kept: list[Attempt] = field(default_factory=list)
+    kept: tuple[Attempt, ...] = ()
     quiet: int = 0  # generations since the last keep
     commits: int = 0  # written so far: an attempt's number, and its place in time
 
@@ -69,8 +70,7 @@ class State:
         for attempt in attempts:
             self.past.setdefault(attempt.lineage, []).append(attempt)
             self.tried.add(attempt.genome.digest)
-            if attempt.verdict == "keep":
-                self.kept.append(attempt)
+        self.kept += tuple(attempt for attempt in attempts if attempt.verdict == "keep")
 
 
 class Scribe(Protocol):
@@ -82,8 +82,12 @@ class Scribe(Protocol):
 
 def stream(seed: int, generation: int, lineage: str, purpose: str) -> np.random.Generator:
     """A random stream of its own: nothing is drawn in the order in which work happens to finish."""
-    words = [int(content_key(name)[:8], 16) for name in (lineage, purpose)]
-    return np.random.default_rng(np.random.SeedSequence([seed, generation, *words]))
+    return np.random.default_rng(np.random.SeedSequence([seed, generation, _word(lineage), _word(purpose)]))
+
+
+@lru_cache(maxsize=4096)
+def _word(name: str) -> int:
+    return int(content_key(name)[:8], 16)
 
 
 def segment_of(conditions: Conditions) -> str:
@@ -112,7 +116,7 @@ def generation(parts: Parts, state: State, scribe: Scribe) -> dict[str, Outcome]
         conditions,
         state.population.champions(),
         parts.bouts,
-        frozenset(state.tried),
+        state.tried,
     )
     closed, going_on = _try(parts, state, ring, outcomes)
     attempts = _record(parts, state, closed, scribe)
@@ -145,8 +149,9 @@ def _measure(parts: Parts, state: State) -> dict[str, Outcome]:
         for case in missing:
             outcome = found[case.lineage]
             parts.bench.remember(case, outcome if outcome.seconds else replace(outcome, seconds=share))
-    state.keys.append({name: parts.bench.key(case) for name, case in cases.items()})
-    outcomes = {name: parts.bench.trials([case])[0] for name, case in cases.items()}
+    keys = {name: parts.bench.key(case) for name, case in cases.items()}
+    outcomes = {name: parts.memory.outcomes[key] for name, key in keys.items()}
+    state.keys.append(keys)
     state.history.append((segment_of(conditions), outcomes))
     return outcomes
 
@@ -180,21 +185,23 @@ def _try(
     chosen = parts.selection.choose(ranks, stream(parts.seed, state.generation, "", "selection"))
     # Levels are drawn in lineage order, before anything runs.
     levels = {name: parts.schedule.level() for name, _ in chosen}
-    with ThreadPoolExecutor(max(1, min(parts.concurrency, len(old) + len(chosen)))) as pool:
-        jobs: list[Future[Contest | None]] = [pool.submit(_go_on, ring, contest) for contest in old]
-        jobs += [
-            pool.submit(_contest, parts, state, ring, name, donors, levels[name], outcomes[name])
-            for name, donors in chosen
-        ]
-        fought = [done for job in jobs if (done := job.result()) is not None]
+    jobs: list[Callable[[], Contest | None]] = [partial(ring.fight, contest) for contest in old]
+    jobs += [
+        partial(_contest, parts, state, ring, name, donors, levels[name], outcomes[name]) for name, donors in chosen
+    ]
+    fought = [done for done in _side_by_side(jobs, parts.concurrency) if done is not None]
     fought.sort(key=lambda c: c.lineage)
     fought = _confirm(parts, ring, fought)
     closed = [c for c in fought if not c.open] + stale
     return sorted(closed, key=lambda c: (c.generation, c.lineage)), [c for c in fought if c.open]
 
 
-def _go_on(ring: Ring, contest: Contest) -> Contest | None:
-    return ring.fight(contest)
+def _side_by_side(jobs: Sequence[Callable[[], Contest | None]], at_once: int) -> list[Contest | None]:
+    """What each job gives, in their order. One at a time needs no threads."""
+    if min(at_once, len(jobs)) <= 1:
+        return [job() for job in jobs]
+    with ThreadPoolExecutor(min(at_once, len(jobs))) as pool:
+        return [future.result() for future in [pool.submit(job) for job in jobs]]
 
 
 def _contest(
@@ -220,10 +227,11 @@ def _contest(
         Challenger(
             rewrite,
             outcome,
+            parts.bench.key(case),
             parents=(own, *(state.population[d].tip for d in rewrite.donors)),
             standing="open" if outcome.ok else "discard",
         )
-        for rewrite, outcome in zip(fresh.values(), tried, strict=True)
+        for rewrite, outcome, case in zip(fresh.values(), tried, cases, strict=True)
     )
     alpha = level / (sum(r.screened for r in fresh.values()) or 1)
     contest = Contest(lineage, state.generation, incumbent, segment_of(ring.conditions), alpha, challengers)
@@ -249,12 +257,12 @@ def _rewrite(
         lineage=lineage,
         parent=parent,
         donors=given,
-        team={n: g for n, g in ring.champions.items() if n != lineage},
+        team=ring.team(lineage),
         outcome=outcome,
         conditions=ring.conditions,
         state=dict(state.carried),
         past=tuple(state.past.get(lineage, ())),
-        playbook=tuple(a for a in state.kept if a.lineage != lineage),
+        playbook=state.kept,
         tried=ring.tried,
     )
     started = time.perf_counter()
@@ -295,6 +303,7 @@ def _record(parts: Parts, state: State, closed: Sequence[Contest], scribe: Scrib
                 parent=lineage.seed if parts.edits_of_seeds else contest.incumbent,
                 rewrite=rewrite,
                 outcome=challenger.outcome,
+                trial=challenger.trial,
                 duel=challenger.duel,
                 alpha=contest.alpha,
                 verdict=challenger.verdict,

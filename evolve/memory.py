@@ -7,7 +7,7 @@ nothing that is recorded, wherever it was stopped.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from evolve.genome import Genome
@@ -107,7 +107,7 @@ class Memory:
         return self._bouts.get(key)
 
     def add_bouts(self, key: str, lineage: str, bouts: list[Bout], seconds: float) -> None:
-        value = {"lineage": lineage, "bouts": [asdict(b) for b in bouts], "seconds": seconds}
+        value = {"lineage": lineage, "bouts": [dict(vars(b)) for b in bouts], "seconds": seconds}
         count = max((b.count for b in bouts), default=0)
         self._append(Entry("bout", key, value), f"{lineage}: {count} paired differences", seconds)
         self._bouts[key] = bouts
@@ -121,8 +121,10 @@ class Memory:
             "genome": attempt.genome.digest,
             "parent": attempt.parent.digest,
             "rewrite": attempt.rewrite.to_json(),
-            "outcome": attempt.outcome.to_json(),
-            "duel": asdict(attempt.duel),
+            "trial": attempt.trial,
+            # The evidence, which may be long, is told once: by the outcome.
+            "outcome": {name: what for name, what in attempt.outcome.to_json().items() if name != "evidence"},
+            "duel": dict(vars(attempt.duel)),
             "alpha": attempt.alpha,
             "verdict": attempt.verdict,
             "reason": attempt.reason,
@@ -188,7 +190,8 @@ class Memory:
             genome=genome,
             parent=self.genomes[value["parent"]],
             rewrite=Rewrite.from_json(value["rewrite"], genome),
-            outcome=Outcome.from_json(value["outcome"]),
+            outcome=self.outcomes[value["trial"]],
+            trial=value["trial"],
             duel=Duel(**value["duel"]),
             alpha=value["alpha"],
             verdict=value["verdict"],

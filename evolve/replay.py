@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from evolve.errors import UsageError
 from evolve.generation import segment_of
 from evolve.genome import Genome
 from evolve.memory import Memory, NoLedger
+from evolve.scribe import told
 from evolve.substrate import Attempt, Case, Duel, Outcome, Substrate
 from evolve.workers import LocalWorkers, RecordedBench
 
@@ -83,8 +85,8 @@ def _tried(memory: Memory, attempt: Attempt) -> tuple[Case, Genome]:
 def _champions(memory: Memory, generation: int) -> Mapping[str, Genome]:
     if generation >= len(memory.checkpoints):
         raise UsageError(f"generation {generation} of this run was never closed. Go on with the run first: resume=RUN.")
-    measured = memory.checkpoints[generation]["measured"]["champions"]
-    return {name: memory.genomes[digest] for name, digest in measured.items()}
+    champions = next(islice(told(memory.checkpoints, "champions"), generation, None))
+    return {name: memory.genomes[digest] for name, digest in champions.items()}
 
 
 def _judged(substrate: Substrate, attempt: Attempt, outcome: Outcome, duel: Duel) -> Replayed:

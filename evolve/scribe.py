@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from evolve.acceptance import Schedule
@@ -13,9 +14,9 @@ from evolve.ledger import Attempt as Commit
 from evolve.memory import Memory
 from evolve.mutators import Mutator
 from evolve.population import Lineage, Population
-from evolve.substrate import Attempt, content_key
+from evolve.substrate import Attempt, Outcome, content_key
 
-__all__ = ["Recorder", "restore_state"]
+__all__ = ["Recorder", "restore_state", "told"]
 
 
 class Recorder:
@@ -25,6 +26,9 @@ class Recorder:
         self._memory = memory
         self._run = run
         self._mutator = mutator
+        self._reigns = Counter[str]()  # how many of each lineage the checkpoints have told
+        for point in memory.checkpoints:
+            self._reigns.update({name: len(rows) for name, rows in point["crowned"].items()})
 
     def seed(self, state: State, lineage: str, genome: Genome) -> str:
         commit = self._commit(state, lineage, genome, (), f"seed {lineage}", {"Status": "seed", "Mutator": "none"})
@@ -80,19 +84,23 @@ class Recorder:
         return self._memory.journal.attempt(commit)
 
     def checkpoint(self, state: State, schedule: Schedule, mutator: Mutator, seconds: float) -> None:
-        """Closes a generation: this entry is the state, and the branches follow it."""
+        """Closes a generation: this entry is the state, and the branches follow it.
+
+        Of what grows with the run it tells only what is new since the checkpoint before (see `told`).
+        """
+        crowned = {
+            name: [[genome.digest, commit] for genome, commit in lineage.reigns[self._reigns[name] :]]
+            for name, lineage in state.population.items()
+        }
         value: dict[str, Any] = {
             "generation": state.generation,
             "carried": state.carried,
-            "population": {
-                name: [[genome.digest, commit] for genome, commit in lineage.reigns]
-                for name, lineage in state.population.items()
-            },
+            "crowned": {name: rows for name, rows in crowned.items() if rows},
             "measured": {
                 "segment": state.history[-1][0],
-                "outcomes": state.keys[-1],
-                "scores": {name: outcome.score for name, outcome in state.history[-1][1].items()},
-                "champions": {name: g.digest for name, g in state.champions[-1].items()},
+                "outcomes": _news(state.keys),
+                "scores": _news([_scores(outcomes) for _, outcomes in state.history[-2:]]),
+                "champions": _news([_digests(champions) for champions in state.champions[-2:]]),
             },
             "contests": [contest.to_json() for contest in state.contests],
             "schedule": schedule.state(),
@@ -102,6 +110,7 @@ class Recorder:
             "seconds": round(seconds, 3),
         }
         self._memory.add_checkpoint(value)
+        self._reigns.update({name: len(rows) for name, rows in crowned.items()})
         self._memory.journal.move_branches(state.population.tips())
 
 
@@ -111,29 +120,50 @@ def restore_state(memory: Memory, schedule: Schedule, mutator: Mutator) -> State
         return None
     last = memory.checkpoints[-1]
     genomes = memory.genomes
-    population = Population(
-        {
-            name: Lineage(name, genomes[reigns[0][0]], tuple((genomes[d], commit) for d, commit in reigns))
-            for name, reigns in last["population"].items()
-        }
-    )
+    reigns: dict[str, list[tuple[Genome, str]]] = {}
+    for point in memory.checkpoints:
+        for name, rows in point["crowned"].items():
+            reigns.setdefault(name, []).extend((genomes[digest], commit) for digest, commit in rows)
+    population = Population({name: Lineage(name, rows[0][0], tuple(rows)) for name, rows in reigns.items()})
     state = State(population, last["carried"], last["generation"], quiet=last["quiet"], commits=last["commits"])
     carried: dict[str, Any] = {}
-    for point in memory.checkpoints:
-        measured = point["measured"]
-        state.keys.append(measured["outcomes"])
-        outcomes = {name: memory.outcomes[key] for name, key in measured["outcomes"].items()}
-        state.history.append((measured["segment"], outcomes))
-        state.champions.append({name: genomes[d] for name, d in measured["champions"].items()})
+    for point, keys, champions in zip(
+        memory.checkpoints, told(memory.checkpoints, "outcomes"), told(memory.checkpoints, "champions"), strict=True
+    ):
+        state.keys.append(keys)
+        state.history.append((point["measured"]["segment"], {name: memory.outcomes[key] for name, key in keys.items()}))
+        state.champions.append({name: genomes[digest] for name, digest in champions.items()})
         state.states.append(carried)
         carried = point["carried"]
-    state.contests = [Contest.from_json(c, genomes) for c in last["contests"]]
+    state.contests = [Contest.from_json(c, genomes, memory.outcomes) for c in last["contests"]]
     state.close([a for a in memory.verdicts.values() if a.generation < state.generation])
     state.tried.update(c.rewrite.genome.digest for contest in state.contests for c in contest.challengers)
     state.tried.update(lineage.seed.digest for lineage in population.values())
     schedule.restore(last["schedule"])
     mutator.restore(last["mutator"])
     return state
+
+
+def told(points: Iterable[Mapping[str, Any]], what: str) -> Iterator[dict[str, Any]]:
+    """`outcomes`, `scores` or `champions` of every generation by lineage; a checkpoint says where it differs."""
+    whole: dict[str, Any] = {}
+    for point in points:
+        whole = {**whole, **point["measured"][what]}
+        yield whole
+
+
+def _news(generations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Of the last, what differs from the one before it."""
+    before = generations[-2] if len(generations) > 1 else {}
+    return {name: value for name, value in generations[-1].items() if name not in before or before[name] != value}
+
+
+def _scores(outcomes: Mapping[str, Outcome]) -> dict[str, float | None]:
+    return {name: outcome.score for name, outcome in outcomes.items()}
+
+
+def _digests(champions: Mapping[str, Genome]) -> dict[str, str]:
+    return {name: genome.digest for name, genome in champions.items()}
 
 
 def _number(value: float | None) -> str:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -51,10 +51,12 @@ Conditions = Mapping[str, Any]
 names `evaluator` and `hardware` say what measured: where they change, a new segment opens."""
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
 def content_key(*parts: Any) -> str:
     """The sha256 of canonical JSON (32 hex digits): a thing's key is its content, never its order."""
-    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return hashlib.sha256(_CANONICAL.encode(parts).encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True)
@@ -244,7 +246,8 @@ class Rewrite:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A closed attempt. `verdict`: keep, discard, undecided, or the failing status of its trial."""
+    """A closed attempt. `verdict`: keep, discard, undecided, or the failing status of its trial; `trial`: the key
+    under which the outcome of that trial is remembered."""
 
     lineage: str
     generation: int
@@ -257,6 +260,7 @@ class Attempt:
     verdict: str
     reason: str = ""
     commit: str = ""
+    trial: str = ""
 
     @property
     def effect(self) -> float | None:
@@ -268,8 +272,8 @@ class Attempt:
 class Brief:
     """What a mutator is told. It never holds audit results.
 
-    `past` are this lineage's attempts, `playbook` the kept changes of the others, oldest first; `tried`
-    the digests of every genome of the run so far.
+    `team`: the other champions, where the substrate uses them. `past` are this lineage's attempts, `playbook` the
+    kept changes of all lineages, oldest first; `tried` the digests of every genome of the run so far.
     """
 
     goal: str
@@ -285,7 +289,7 @@ class Brief:
     state: Mapping[str, Any]
     past: tuple[Attempt, ...] = ()
     playbook: tuple[Attempt, ...] = ()
-    tried: frozenset[str] = frozenset()
+    tried: Set[str] = frozenset()
 
 
 @dataclass(frozen=True)

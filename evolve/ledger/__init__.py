@@ -9,7 +9,7 @@ reader.py       reading back, without a lock
 """
 
 from evolve.ledger.entries import Attempt, Entry, Record
-from evolve.ledger.reader import attempts, branches, compact, files_of, genome_of, journal, records, runs
+from evolve.ledger.reader import attempts, branches, compact, files_of, genome_of, journal, parents, runs
 from evolve.ledger.repository import LedgerError, RunTaken
 from evolve.ledger.writer import Ledger, check_name
 
@@ -27,6 +27,6 @@ __all__ = [
     "files_of",
     "genome_of",
     "journal",
-    "records",
+    "parents",
     "runs",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 
@@ -10,7 +11,9 @@ from evolve.errors import UsageError
 from evolve.ledger.entries import Entry, Record
 from evolve.ledger.repository import LedgerError, Repository, tree_rows
 
-__all__ = ["attempts", "branches", "compact", "files_of", "genome_of", "journal", "journal_ref", "records", "runs"]
+__all__ = ["attempts", "branches", "compact", "files_of", "genome_of", "journal", "journal_ref", "parents", "runs"]
+
+_PARENT = re.compile(r"^parent (\w+)$", re.MULTILINE)
 
 
 def journal_ref(run: str) -> str:
@@ -66,9 +69,10 @@ def attempts(path: Path, run: str | None = None) -> list[Record]:
     return _records(repository, ids)
 
 
-def records(path: Path, commits: Iterable[str]) -> list[Record]:
-    """The attempts of these commits."""
-    return _records(Repository.open(path, create=False), commits)
+def parents(path: Path, commits: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """commit -> its parents."""
+    found = Repository.open(path, create=False).objects(commits)
+    return {commit: tuple(_PARENT.findall(data.partition(b"\n\n")[0].decode())) for commit, (_, data) in found.items()}
 
 
 def _records(repository: Repository, commits: Iterable[str]) -> list[Record]:

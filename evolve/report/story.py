@@ -9,7 +9,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from evolve.ledger import journal, records
+from evolve.ledger import journal, parents
+from evolve.scribe import told
 from evolve.substrate import Clock, Duel, Findings, Metric
 
 __all__ = ["FAILED", "Story", "Try"]
@@ -79,7 +80,7 @@ class Story:
         for entry in entries:
             of.setdefault(entry.kind, []).append(entry)
         commits = [e.attempt for e in of.get("verdict", ()) if e.attempt]
-        parents = {record.commit: record.parents for record in records(ledger, commits)}
+        parents_of = parents(ledger, commits)
         begun = of["run"][0].value if "run" in of else {}
         end = of["findings"][0].value if "findings" in of else None
         points = [e.value for e in of.get("checkpoint", ())]
@@ -92,9 +93,10 @@ class Story:
             preflight=begun.get("preflight", ()),
             seeds={e.key: e.value["commit"] for e in of.get("seed", ())},
             measured=[
-                {name: score for name, score in p["measured"]["scores"].items() if score is not None} for p in points
+                {name: score for name, score in scores.items() if score is not None}
+                for scores in told(points, "scores")
             ],
-            tries=tuple(_try(e.value, parents) for e in of.get("verdict", ())),
+            tries=tuple(_try(e.value, parents_of) for e in of.get("verdict", ())),
             generations=len(points),
             seconds=points[-1]["seconds"] if points else 0.0,
             findings=Findings.from_json(end["findings"]) if end else None,
@@ -156,12 +158,12 @@ class Story:
         return len(self.tries) / self.seconds * 3600 if self.seconds else 0.0
 
 
-def _try(value: Mapping[str, Any], parents: Mapping[str, tuple[str, ...]]) -> Try:
+def _try(value: Mapping[str, Any], parents_of: Mapping[str, tuple[str, ...]]) -> Try:
     rewrite, duel = value["rewrite"], Duel(**value["duel"])
     noise = math.sqrt(duel.variance / duel.count) if duel.variance is not None else None
     return Try(
         commit=value["commit"],
-        parents=parents.get(value["commit"], ()),
+        parents=parents_of.get(value["commit"], ()),
         lineage=value["lineage"],
         generation=value["generation"],
         verdict=value["verdict"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -37,15 +37,9 @@ class Ranked:
         # Shuffled first: DEAP sorts stably, so that equal ranks are not decided by the alphabet.
         pool = [_Individual(names[i], ranks[names[i]]) for i in rng.permutation(len(names))]
         worst = pool[: self.rewrite] if self.pick == "random" else tools.selWorst(pool, self.rewrite)
-        best = tools.selBest(pool, len(pool))
-        return [
-            (
-                chosen.lineage,
-                [
-                    other.lineage
-                    for other in best
-                    if other is not chosen and other.fitness.values >= chosen.fitness.values
-                ][: self.donors],
-            )
-            for chosen in sorted(worst, key=lambda i: i.lineage)
-        ]
+        best = tools.selBest(pool, min(self.donors + 1, len(pool)))
+        return [(chosen.lineage, self._donors(chosen, best)) for chosen in sorted(worst, key=lambda i: i.lineage)]
+
+    def _donors(self, chosen: _Individual, best: Sequence[_Individual]) -> list[str]:
+        better = [i for i in best if i is not chosen and i.fitness.values >= chosen.fitness.values]
+        return [i.lineage for i in better[: self.donors]]

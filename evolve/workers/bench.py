@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 
 from evolve.substrate import Case, Outcome, Substrate
 from evolve.workers.local import LocalWorkers
@@ -33,7 +34,14 @@ class RecordedBench:
         self._lock = threading.Lock()
 
     def trials(self, cases: Sequence[Case]) -> list[Outcome]:
-        return [future.result() for future in [self._start(case) for case in cases]]
+        claims = [self._claim(case) for case in cases]
+        new = [(case, future) for case, (future, mine) in zip(cases, claims, strict=True) if mine]
+        for case, future in new[:-1]:
+            self._workers.submit(partial(self._run, case, future))
+        for case, future in new[-1:]:  # whoever would only wait may as well work
+            with self._workers.lease() as slot:
+                self._run(case, future, slot)
+        return [future.result() for future, _ in claims]
 
     def remembered(self, case: Case) -> Outcome | None:
         """What is known of a case, without running it."""
@@ -57,23 +65,29 @@ class RecordedBench:
     def exclusive(self) -> AbstractContextManager[None]:
         return self._workers.exclusive()
 
-    def _start(self, case: Case) -> Future[Outcome]:
+    def _claim(self, case: Case) -> tuple[Future[Outcome], bool]:
+        """The outcome to come, and whether it is for the caller to see to it."""
         key = self.key(case)
         with self._lock:
             if key in self._known:
                 done: Future[Outcome] = Future()
                 done.set_result(self._known[key])
-                return done
-            if key not in self._running:
-                self._running[key] = self._workers.submit(lambda slot: self._run(key, case))
-            return self._running[key]
+                return done, False
+            if key in self._running:
+                return self._running[key], False
+            self._running[key] = Future()
+            return self._running[key], True
 
-    def _run(self, key: str, case: Case) -> Outcome:
+    def _run(self, case: Case, future: Future[Outcome], slot: str) -> None:
         started = time.perf_counter()
-        outcome = self._substrate.trial(case, self)
-        if not outcome.seconds:
-            outcome = replace(outcome, seconds=round(time.perf_counter() - started, 6))
-        self.remember(case, outcome)
+        try:
+            outcome = self._substrate.trial(case, self)
+            if not outcome.seconds:
+                outcome = replace(outcome, seconds=round(time.perf_counter() - started, 6))
+            self.remember(case, outcome)
+        except BaseException as error:
+            future.set_exception(error)
+        else:
+            future.set_result(outcome)
         with self._lock:
-            self._running.pop(key, None)
-        return outcome
+            self._running.pop(self.key(case), None)

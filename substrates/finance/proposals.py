@@ -104,6 +104,8 @@ def _skill(desk: Desk, parent: Agent, directive: Directive, team: Team, rows: sl
 def _worked(desk: Desk, brief: Brief, parent: Agent) -> Iterator[Directive]:
     """Directives that kept attempts of other agents in this role brought in, the latest first."""
     for attempt in reversed(brief.playbook):
+        if attempt.lineage == brief.lineage:
+            continue
         child = desk.agent(attempt.lineage, attempt.genome)
         before = desk.agent(attempt.lineage, attempt.parent).directives
         if _alike(child, parent):
