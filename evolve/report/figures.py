@@ -9,7 +9,7 @@ from typing import Any
 from evolve.report.story import FAILED, Story, Try
 from evolve.substrate import Chart
 
-__all__ = ["MANY", "Figure", "charts", "evidence", "family_tree", "held_out", "progress"]
+__all__ = ["MANY", "Figure", "charts", "evidence", "family_tree", "held_out", "progress", "texts"]
 
 MANY = 3000
 """Points from which WebGL draws them: in SVG 15,000 take seconds (measured), here a part of one."""
@@ -50,7 +50,10 @@ def _look(verdict: str) -> str:
 
 
 def _dots(tries: Sequence[tuple[int, Try]], y: Sequence[float | None], x: Sequence[float]) -> list[dict[str, Any]]:
-    """A trace a look: discards first, so that what was kept lies on top."""
+    """A trace a look: discards first, so that what was kept lies on top.
+
+    `tries` are (number from 1, attempt); `said` points into the page's texts, which are carried once.
+    """
     kind = "scattergl" if len(tries) > MANY else "scatter"
     traces = []
     for look in ("discard", "undecided", "failed", "keep"):
@@ -63,12 +66,17 @@ def _dots(tries: Sequence[tuple[int, Try]], y: Sequence[float | None], x: Sequen
                     "name": _SAID[look],
                     "x": [x[i] for i in rows],
                     "y": [y[i] for i in rows],
-                    "text": [_hover(tries[i][1]) for i in rows],
+                    "said": [tries[i][0] - 1 for i in rows],
                     "hovertemplate": "%{text}<extra></extra>",
                     "marker": dict(_LOOKS[look]),
                 }
             )
     return traces
+
+
+def texts(story: Story) -> list[str]:
+    """What is said of each attempt where the mouse is over it."""
+    return [_hover(t) for t in story.tries]
 
 
 def _hover(t: Try) -> str:
@@ -159,7 +167,7 @@ def family_tree(story: Story) -> Figure:
          "opacity": 0.35 if name == "discard" else 1.0}
         for name, (x, y) in lines.items() if x
     ]  # fmt: skip
-    numbered = list(enumerate(story.tries))
+    numbered = list(enumerate(story.tries, 1))
     at = [place[t.commit] for t in story.tries]
     traces += _dots(numbered, [y for _, y in at], [x for x, _ in at])
     names = sorted(rows, key=rows.__getitem__)

@@ -40,6 +40,7 @@ def page_of(ledger: Path, story: Story) -> str:
         "run.html.j2",
         title=f"{story.run}: evolve",
         drawn=drawn,
+        texts=draw.texts(story),
         story=story,
         headline=headline(story),
         facts=_facts(story),
@@ -53,8 +54,13 @@ def page_of(ledger: Path, story: Story) -> str:
     )
 
 
-def rendered(template: str, title: str, drawn: Sequence[Figure], **values: Any) -> str:
-    """A template of the page folder, with its figures as data and a policy that allows our two scripts alone."""
+def rendered(
+    template: str, title: str, drawn: Sequence[Figure], texts: Sequence[str] = (), **values: Any
+) -> str:
+    """A template of the page folder, with its figures as data and a policy that allows our two scripts alone.
+
+    `texts`: what the dots of several figures say, carried once.
+    """
     from plotly.offline import get_plotlyjs
 
     place = files("evolve.report.page")
@@ -74,7 +80,7 @@ def rendered(template: str, title: str, drawn: Sequence[Figure], **values: Any) 
         script=Markup(script),
         plotly=Markup(plotly),
         figures=drawn,
-        figures_json=Markup(_data([asdict(one) for one in drawn])),
+        figures_json=Markup(_data({"figures": [asdict(one) for one in drawn], "texts": texts})),
         **values,
     )
 

@@ -1,7 +1,7 @@
 "use strict";
 // Draws the figures that the page carries as data, in the page's own colours.
 (() => {
-  const figures = JSON.parse(document.getElementById("figures").textContent);
+  const { figures, texts } = JSON.parse(document.getElementById("figures").textContent);
   const color = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim() || name;
   const FONT = 'system-ui, -apple-system, "Segoe UI", sans-serif';
   const LABEL = 15; // pixels between the labels at the ends of lines
@@ -14,6 +14,7 @@
   const traces = (figure) =>
     figure.traces.map((trace) => ({
       ...trace,
+      ...(trace.said && { text: trace.said.map((number) => texts[number]) }),
       ...(trace.line && { line: painted(trace.line) }),
       ...(trace.marker && { marker: painted(trace.marker) }),
     }));
