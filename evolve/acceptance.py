@@ -40,7 +40,7 @@ class Greedy:
 class Significant:
     """Keep only what the evidence can tell from noise.
 
-    Where one look holds all evidence: a one-sided t-test at `alpha`. Where bouts come one by one: a
+    A score without noise decides by its sign. Where one look holds all evidence: a one-sided t-test at `alpha`. Where bouts come one by one: a
     sequential t-test, valid at every look (Wald's test on the likelihood ratio of the t statistic, which
     is free of the unknown variance: Rushton 1950; Lai 1976): keep at 1/alpha, discard at `beta`.
 
@@ -54,6 +54,8 @@ class Significant:
     def decide(self, duel: Duel, alpha: float) -> Decision:
         if duel.failed or (duel.count == 0 and duel.exhausted):
             return "discard"
+        if duel.exact:
+            return "keep" if duel.total > 0 else "discard"
         if duel.exhausted and duel.looks == 1:
             return "keep" if self._tail(duel) < alpha else "discard"
         if duel.count < 2:

@@ -12,6 +12,7 @@ __all__ = [
     "AcceptanceSettings",
     "AuditSettings",
     "AuditWhen",
+    "GenomeSettings",
     "LedgerSettings",
     "Method",
     "MutatorSettings",
@@ -19,6 +20,7 @@ __all__ = [
     "Pick",
     "PopulationSettings",
     "RunSettings",
+    "SandboxMode",
     "ScheduleName",
     "SelectionSettings",
     "Settings",
@@ -46,6 +48,12 @@ class ScheduleName(str, Enum):
     fdr = "fdr"
 
 
+class SandboxMode(str, Enum):
+    auto = "auto"
+    bwrap = "bwrap"
+    plain = "plain"
+
+
 class AuditWhen(str, Enum):
     end = "end"
     generation = "generation"
@@ -69,6 +77,15 @@ class RunSettings:
 @dataclass(frozen=True)
 class PopulationSettings:
     path: str = MISSING  # a folder, a file or a sub-folder a lineage; or pkg://populations.finance
+    copies: int = 1  # lineages that start from each seed
+
+
+@dataclass(frozen=True)
+class GenomeSettings:
+    """What of a genome may be edited: globs over its paths; a change elsewhere is refused."""
+
+    include: list[str] = field(default_factory=lambda: ["**"])
+    exclude: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -105,6 +122,7 @@ class AuditSettings:
 class WorkersSettings:
     name: str = "local"
     slots: int | None = None  # trials at once; null: one a core
+    sandbox: SandboxMode = SandboxMode.auto  # bwrap: refuse to start without it; plain: do without it
 
 
 @dataclass(frozen=True)
@@ -120,6 +138,7 @@ class Settings:
     seed: int = 0
     run: RunSettings = field(default_factory=RunSettings)
     population: PopulationSettings = field(default_factory=PopulationSettings)
+    genome: GenomeSettings = field(default_factory=GenomeSettings)
     substrate: Any = None
     selection: SelectionSettings = field(default_factory=SelectionSettings)
     mutator: MutatorSettings = field(default_factory=MutatorSettings)

@@ -12,14 +12,16 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
 from evolve.findings import Chart, Findings, Table
 from evolve.genome import Genome
+from evolve.jobs import Limits, Ran
 
 __all__ = [
     "Attempt",
@@ -33,9 +35,11 @@ __all__ = [
     "Control",
     "Duel",
     "Findings",
+    "Limits",
     "Metric",
     "Outcome",
     "Purpose",
+    "Ran",
     "Record",
     "Rewrite",
     "Status",
@@ -157,7 +161,7 @@ class Case:
 class Bout:
     """One more piece of paired evidence, as sums over differences (> 0: the challenger is better).
 
-    `last`: no more can be had under these conditions (an empty bout says so too). `failed`: the
+    `exact`: a single difference of two scores without noise, whose sign decides. `last`: no more can be had under these conditions (an empty bout says so too). `failed`: the
     challenger broke in this bout, with this status.
     """
 
@@ -166,6 +170,7 @@ class Bout:
     squares: float = 0.0
     last: bool = False
     failed: Status | None = None
+    exact: bool = False
 
     @classmethod
     def of(cls, differences: Sequence[float] | np.ndarray, last: bool = False) -> Bout:
@@ -186,6 +191,7 @@ class Duel:
     looks: int = 0
     exhausted: bool = False
     failed: Status | None = None
+    exact: bool = False
 
     def fold(self, bout: Bout) -> Duel:
         return Duel(
@@ -195,6 +201,7 @@ class Duel:
             self.looks + (1 if bout.count else 0),
             bout.last or not bout.count,
             bout.failed,
+            bout.exact,
         )
 
     @property
@@ -273,7 +280,8 @@ class Brief:
     """What a mutator is told. It never holds audit results.
 
     `team`: the other champions, where the substrate uses them. `past` are this lineage's attempts, `playbook` the
-    kept changes of all lineages, oldest first; `tried` the digests of every genome of the run so far.
+    kept changes of all lineages, oldest first; `tried` the digests of every genome of the run so far;
+    `editable` the parent's files that may be edited.
     """
 
     goal: str
@@ -290,6 +298,7 @@ class Brief:
     past: tuple[Attempt, ...] = ()
     playbook: tuple[Attempt, ...] = ()
     tried: Set[str] = frozenset()
+    editable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -340,11 +349,43 @@ class Bench(Protocol):
     def trials(self, cases: Sequence[Case]) -> list[Outcome]:
         """The outcome of each case, in order: parallel, remembered, each computed once."""
 
-    def lease(self) -> AbstractContextManager[str]:
-        """One slot, by name. A trial holds one already; `measure` and `compare` hold none until they ask."""
+    def run(
+        self,
+        argv: Sequence[str],
+        limits: Limits,
+        *,
+        files: Mapping[str, str | bytes] | None = None,
+        keep: Sequence[str] = (),
+        visible: Sequence[Path] = (),
+        stdin: bytes = b"",
+        environment: Mapping[str, str] | None = None,
+    ) -> Ran:
+        """A program in the sandbox of the held slot. Raises RuntimeError where none is held.
 
-    def exclusive(self) -> AbstractContextManager[None]:
-        """The machine to itself: no other slot is busy, for time as fitness."""
+        It starts in an empty folder of its own with `files` in it (relative path -> content), sees the system's
+        programs, this Python and the `visible` host paths (read-only, at the same place), and nothing else; has no network and
+        no environment but `environment`. `keep`: the files to bring back.
+        """
+
+    def lease(self) -> AbstractContextManager[Bench]:
+        """This bench with one slot held. A trial holds one already; `measure` and `compare` none until they ask."""
+
+    def exclusive(self) -> AbstractContextManager[Bench]:
+        """This bench with the machine to itself: no other slot is busy, for time as fitness."""
+
+    @property
+    def scratch(self) -> Path:
+        """A host folder for the judge's own files while the slot is held; empty at first, removed after. No trial
+        sees it but by `visible`."""
+
+    @property
+    def deadline(self) -> float:
+        """`time.monotonic()` at which the trial's clock ends: its start, plus the clock's budget and grace where that is in
+        seconds; infinity otherwise."""
+
+    @property
+    def devices(self) -> Sequence[str]:
+        """The accelerators of the held slot, by name (`cuda:0`); none on most."""
 
 
 class Substrate(ABC):
@@ -359,6 +400,8 @@ class Substrate(ABC):
     """Equal case, equal outcome?"""
     uses_team: bool = False
     """Does an outcome depend on the other champions?"""
+    sandboxed: bool = False
+    """Are genomes programs, that `bench.run` starts? Then preflight tests the sandbox too."""
 
     @abstractmethod
     def trial(self, case: Case, bench: Bench) -> Outcome:
@@ -389,7 +432,8 @@ class Substrate(ABC):
             return Bout(last=True, failed=other.status)
         if base.score is None or other.score is None:
             return Bout(last=True)
-        return Bout.of([self.metric.sign * (other.score - base.score)], last=self.deterministic)
+        d = self.metric.sign * (other.score - base.score)
+        return replace(Bout.of([d], last=self.deterministic), exact=self.deterministic)
 
     def rank(self, history: Sequence[Mapping[str, Outcome]], state: Mapping[str, Any]) -> dict[str, float]:
         """Lineage -> rank, higher is better; here the last score. A missing score ranks below all."""

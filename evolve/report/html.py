@@ -54,9 +54,7 @@ def page_of(ledger: Path, story: Story) -> str:
     )
 
 
-def rendered(
-    template: str, title: str, drawn: Sequence[Figure], texts: Sequence[str] = (), **values: Any
-) -> str:
+def rendered(template: str, title: str, drawn: Sequence[Figure], texts: Sequence[str] = (), **values: Any) -> str:
     """A template of the page folder, with its figures as data and a policy that allows our two scripts alone.
 
     `texts`: what the dots of several figures say, carried once.
