@@ -8,8 +8,9 @@ from typing import Any
 from evolve.genome import Genome
 from evolve.substrate import Control
 from substrates.rendering import reference
+from substrates.rendering.canvas_by_hand import by_hand
 from substrates.rendering.canvas_controls import controls
-from substrates.rendering.canvas_scenes import by_hand, draw_scene
+from substrates.rendering.canvas_scenes import draw_scene
 from substrates.rendering.task import Job, Task
 
 __all__ = ["Canvas"]
