@@ -12,7 +12,7 @@ import evolve
 from evolve.errors import UsageError
 from evolve.genome import Genome
 
-__all__ = ["Lineage", "Population", "read_seeds"]
+__all__ = ["Lineage", "Population", "copied", "read_seeds"]
 
 _PACKAGE = "pkg://"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
@@ -70,6 +70,22 @@ class Population(Mapping[str, Lineage]):
     def crown(self, name: str, champion: Genome, commit: str) -> None:
         old = self._lineages[name]
         self._lineages[name] = Lineage(name, old.seed, (*old.reigns, (champion, commit)))
+
+
+def copied(seeds: Mapping[str, Genome], copies: int) -> dict[str, Genome]:
+    """`copies` lineages from each seed, NAME-1 to NAME-N; a single one keeps its name.
+
+    Raises UsageError where two would share a name.
+    """
+    if copies == 1:
+        return dict(seeds)
+    found: dict[str, Genome] = {}
+    for name, genome in seeds.items():
+        for number in range(1, copies + 1):
+            if (twin := f"{name}-{number}") in seeds or twin in found:
+                raise UsageError(f"population.copies={copies}: there is an agent {twin!r} already. Rename it.")
+            found[twin] = genome
+    return found
 
 
 def read_seeds(place: str) -> dict[str, Genome]:

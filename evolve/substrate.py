@@ -19,6 +19,7 @@ from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
+from evolve.config import GenomeSettings
 from evolve.findings import Chart, Findings, Table
 from evolve.genome import Genome
 from evolve.jobs import Limits, Ran
@@ -35,6 +36,7 @@ __all__ = [
     "Control",
     "Duel",
     "Findings",
+    "GenomeSettings",
     "Limits",
     "Metric",
     "Outcome",
@@ -52,7 +54,8 @@ Status = Literal["ok", "crash", "timeout", "refused", "invalid"]
 Purpose = Literal["select", "confirm", "audit"]
 Conditions = Mapping[str, Any]
 """JSON values, and sufficient: everything a score depends on besides genome, team and repeat. The reserved
-names `evaluator` and `hardware` say what measured: where they change, a new segment opens."""
+names `evaluator` and `hardware` say what measured: where they change, a new segment opens. `base`, where there is one,
+is the commit of a user's repository over whose files the genome's are laid: `export --repository` builds on it."""
 
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -406,6 +409,18 @@ class Substrate(ABC):
     @abstractmethod
     def trial(self, case: Case, bench: Bench) -> Outcome:
         """One genome, one repeat, one clock, one leased slot."""
+
+    def seeds(self, genome: GenomeSettings) -> Mapping[str, Genome] | None:
+        """The seeds, where the domain itself has them (a repository's files); None: they are in `population.path`.
+
+        Asked once after construction, also where recorded seeds will be used: a domain learns here what a genome is.
+        """
+        return None
+
+    def pinned(self) -> Mapping[str, Any]:
+        """Settings of the domain that were left open and are decided now (the commit that HEAD was): recorded with the
+        run, so that going on with it or replaying it decides the same."""
+        return {}
 
     def admit(self, seeds: Mapping[str, Genome]) -> Sequence[str]:
         """Raise UsageError for a population that this domain cannot run, before anything is spent.

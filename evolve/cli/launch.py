@@ -27,7 +27,7 @@ from evolve.genome import Genome
 from evolve.ledger import Entry, Ledger, LedgerError, RunTaken, check_name, compact, runs
 from evolve.ledger.repository import Repository
 from evolve.mutators import Mutator
-from evolve.population import read_seeds
+from evolve.population import copied, read_seeds
 from evolve.preflight import preflight
 from evolve.report import write_report
 from evolve.run import Run
@@ -53,13 +53,16 @@ class Built:
 
 
 def build(settings: Settings, seeds: Mapping[str, Genome] | None = None) -> Built:
-    """`seeds`: instead of those in the population's folder. Raises UsageError for whatever cannot be built,
-    before anything is spent."""
+    """`seeds`: instead of the domain's own, or those in the population's folder. Raises UsageError for whatever cannot
+    be built, before anything is spent."""
     check(settings)
     load("mutators", settings.mutator.name)
     workers = load("workers", settings.workers.name)
-    seeds = read_seeds(settings.population.path) if seeds is None else seeds
     substrate: Substrate = load("substrates", settings.domain)(settings.substrate)
+    own = substrate.seeds(settings.genome)
+    if seeds is None:
+        found = read_seeds(settings.population.path) if own is None else own
+        seeds = copied(found, settings.population.copies)
     remarks = tuple(substrate.admit(seeds))
     return Built(substrate, seeds, workers(settings.workers.slots), remarks)
 
@@ -80,6 +83,7 @@ def check(settings: Settings) -> None:
         "run.patience": (settings.run.patience, 1),
         "run.remeasure": (settings.run.remeasure, 1),
         "workers.slots": (settings.workers.slots, 1),
+        "population.copies": (settings.population.copies, 1),
         "selection.rewrite": (settings.selection.rewrite, 0),
         "selection.donors": (settings.selection.donors, 0),
         "mutator.concurrency": (settings.mutator.concurrency, 1),
@@ -114,7 +118,7 @@ def launch(settings: Settings, plain: dict[str, Any], out: Path) -> float | None
     with _opened(settings, path) as ledger:
         console.say(f"run {ledger.run}, recorded in {path}")
         value = {
-            "settings": plain,
+            "settings": {**plain, "substrate": {**plain["substrate"], **built.substrate.pinned()}},
             "versions": _versions(),
             "domain": settings.domain,
             "metric": asdict(built.substrate.metric),
