@@ -73,7 +73,7 @@ def resident(folder: int, pid: str) -> int:
 
 
 def share_of(folder: int, pid: str) -> int:
-    """Bytes in memory of a process, shared ones divided by their users; dearer. `resident`, where it is closed to us."""
+    """Bytes in memory of a process, shared ones divided by their users; dearer. `resident`, where that is closed."""
     for line in read_at(folder, f"{pid}/smaps_rollup").splitlines():
         if line.startswith(b"Pss:"):
             return int(line.split()[1]) << 10
@@ -124,7 +124,7 @@ def rlimits(limits: Limits, processes: int | None) -> list[tuple[int, tuple[int,
 
 
 def reap(seconds: float) -> dict[int, tuple[int, float]]:
-    """Collect the children that have ended, until none is left or `seconds` are over: pid -> wait status, CPU seconds."""
+    """Collect ended children until none is left or `seconds` are over: pid -> wait status, CPU seconds."""
     found: dict[int, tuple[int, float]] = {}
     end = time.monotonic() + seconds
     pause = 0.0002

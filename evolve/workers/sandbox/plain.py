@@ -19,7 +19,7 @@ _NOT_STARTED = 127
 
 
 class Plain:
-    """One trial in `folder`, with the PATH `path`. The process that runs this must adopt orphans, and have no other children."""
+    """One trial in `folder`, with the PATH `path`. Whoever runs this must adopt orphans, and have no other children."""
 
     def __init__(self, folder: str, path: str, outputs: Sequence[int]) -> None:
         self.folder, self._path, self._outputs = folder, path, list(outputs)

@@ -30,7 +30,7 @@ import importlib, sys, types
 for name, folder in zip(("evolve", "evolve.workers", "evolve.workers.sandbox"), sys.argv[4:7]):
     sys.modules[name] = module = types.ModuleType(name)
     module.__path__ = [folder]
-importlib.import_module("evolve.workers.sandbox.warden").main(int(sys.argv[1]), int(sys.argv[2]), bool(int(sys.argv[3])))
+importlib.import_module("evolve.workers.sandbox.warden").main(*map(int, sys.argv[1:4]))
 """
 """Starts a warden without the packages' own __init__, which import numpy: 20 ms instead of 200, and 12 MB."""
 
@@ -89,7 +89,7 @@ class Sandbox:
         devices: Sequence[str] = (),
         slot: int = 0,
     ) -> Ran:
-        """A program in a new, empty folder with `files` (relative path -> content) in it; blocks until all of it is dead.
+        """A program in a new folder with `files` (relative path -> content) in it; blocks until all of it is dead.
 
         It sees the system's programs, this Python, the host paths `visible` (read-only, at the same place) and
         nothing else (plain: everything), and no variable but `environment`, PATH and HOME. `keep`: the files to bring
@@ -160,7 +160,9 @@ class Sandbox:
         return {
             "argv": argv,
             "limits": dict(vars(limits)),
-            "files": {path: text.encode() if isinstance(text, str) else bytes(text) for path, text in (files or {}).items()},
+            "files": {
+                path: text.encode() if isinstance(text, str) else bytes(text) for path, text in (files or {}).items()
+            },
             "keep": list(keep),
             "stdin": bytes(stdin),
             "environment": variables,
@@ -247,12 +249,14 @@ def _said_bwrap(root: bool, filtered: bool) -> str:
     held += ["system calls"] if filtered else []
     open_ = [f"total memory between samples ({EVERY * 1000:g} ms)", "core pinning"]
     open_ += [] if filtered else ["system calls (unknown processor)"]
-    return f"sandbox: bwrap ({'root' if root else 'user'}); enforced: {', '.join(held)}; not enforced: {', '.join(open_)}"
+    return (
+        f"sandbox: bwrap ({'root' if root else 'user'}); enforced: {', '.join(held)}; not enforced: {', '.join(open_)}"
+    )
 
 
 def _said_plain(why: str) -> str:
     return (
         f"sandbox: NONE ({why}); enforced: clock, kill, output, size of a file, memory and processes (sampled every "
-        f"{EVERY * 1000:g} ms); NOT ENFORCED: network, files, secrets, scratch size, other processes, system calls: run no "
-        f"genome here that you would not run yourself"
+        f"{EVERY * 1000:g} ms); NOT ENFORCED: network, files, secrets, scratch size, other processes, system calls: "
+        f"run no genome here that you would not run yourself"
     )

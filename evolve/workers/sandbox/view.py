@@ -31,7 +31,9 @@ def python_folders() -> list[Path]:
     program = Path(sys.executable)
     candidates = [Path(p) for p in (sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix)]
     candidates += [program.parent.parent, program.resolve().parent.parent]
-    candidates += [Path(p) for p in [*site.getsitepackages(), *sys.path] if p.endswith(("site-packages", "dist-packages"))]
+    candidates += [
+        Path(p) for p in [*site.getsitepackages(), *sys.path] if p.endswith(("site-packages", "dist-packages"))
+    ]
     candidates += [p.resolve() for p in candidates]
     kept: list[Path] = []
     for path in sorted({p for p in candidates if p.is_absolute() and p.is_dir() and p != Path("/")}):

@@ -36,8 +36,9 @@ class Abandoned(Exception):
     """The harness is gone."""
 
 
-def main(connection_file: int, harness: int, user: bool) -> None:
-    """Serve until the harness closes the socket or ends. `user`: trials get a user of their own."""
+def main(connection_file: int, harness: int, own_users: int) -> None:
+    """Serve until the harness closes the socket or ends. `own_users`: 1 where trials get a
+    user of their own, else 0."""
     for _ in range(8):
         os.open(os.devnull, os.O_RDWR)  # so that what follows lies above the numbers that children are given
     # It came to us inherited: a trial must not inherit it in turn, or it could speak for us.
@@ -48,7 +49,7 @@ def main(connection_file: int, harness: int, user: bool) -> None:
     except ProcessLookupError:
         return
     connection = socket.socket(fileno=connection_file)
-    warden = Warden(connection, alive, _FIRST_USER + os.getpid() % _USERS if user else None)
+    warden = Warden(connection, alive, _FIRST_USER + os.getpid() % _USERS if own_users else None)
     try:
         while connection.fileno() in wait_readable([connection.fileno(), alive], 1e6):
             wire.send(connection, warden.answer(wire.receive(connection)))
@@ -147,7 +148,9 @@ def _sealed(content: bytes | None) -> int | None:
     while rest:
         rest = rest[os.write(file, rest) :]
     os.lseek(file, 0, os.SEEK_SET)
-    fcntl.fcntl(file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE)
+    fcntl.fcntl(
+        file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+    )
     return file
 
 
