@@ -131,7 +131,9 @@ class Source:
         return _module(self.text) if self.language is _PYTHON else None
 
     def _defines(self, node: Node) -> bool:
-        return "import" in node.type or any(node.start_byte <= f.node.start_byte and f.node.end_byte <= node.end_byte for f in self.functions)
+        return "import" in node.type or any(
+            node.start_byte <= f.node.start_byte and f.node.end_byte <= node.end_byte for f in self.functions
+        )
 
 
 @lru_cache(maxsize=128)

@@ -17,6 +17,8 @@ Block = tuple[list[ast.stmt], int]
 """A statement's list, and its place in it."""
 
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+_PLACED = (ast.stmt, ast.expr, ast.arg, ast.alias, ast.excepthandler, ast.keyword)
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _ATOMS = (ast.Name, ast.Constant, ast.Attribute, ast.Subscript, ast.Call, ast.List, ast.Dict, ast.Set, ast.ListComp)
 
 
@@ -39,10 +41,12 @@ class Code:
         decorators: list[ast.expr] = getattr(node, "decorator_list", [])
         if decorators:
             return self.source.data.rindex(b"@", 0, self.start(decorators[0]))
-        return self._lines[node.lineno - 1] + node.col_offset  # type: ignore[attr-defined]
+        assert isinstance(node, _PLACED)
+        return self._lines[node.lineno - 1] + node.col_offset
 
     def end(self, node: ast.AST) -> int:
-        return self._lines[node.end_lineno - 1] + node.end_col_offset  # type: ignore[attr-defined]
+        assert isinstance(node, _PLACED)
+        return self._lines[(node.end_lineno or 1) - 1] + (node.end_col_offset or 0)
 
     def text(self, node: ast.AST) -> str:
         return self.source.slice(self.start(node), self.end(node))
@@ -162,16 +166,47 @@ class Code:
         """Parameters, and all that is bound anywhere inside."""
         return stores([function.args, *function.body])
 
+    def read_elsewhere(self, loop: ast.stmt, name: str) -> bool:
+        """May a read outside of the loop see what the loop has left in the name?"""
+        function = self.function(loop)
+        inside = set(ast.walk(loop))
+        reads = loads([function], name) if function is not None else []
+        return any(n not in inside and not self._set_between(loop, n, name) for n in reads)
+
+    def _set_between(self, loop: ast.stmt, read: ast.AST, name: str) -> bool:
+        """Is the name set on every way from the loop to the read? True only where the nesting shows it."""
+        at = read
+        while not isinstance(at, ast.FunctionDef | ast.AsyncFunctionDef):
+            at = self.parents[at]
+            if isinstance(at, _COMPREHENSIONS) and name in stores(g.target for g in at.generators):
+                return True
+            if not isinstance(at, ast.stmt) or at not in self.blocks:
+                continue
+            block, i = self.blocks[at]
+            if isinstance(at, ast.For) and name in stores([at.target]) and read not in set(ast.walk(at.iter)):
+                return not self._holds([at], loop)
+            for j in range(i - 1, -1, -1):
+                one = block[j]
+                if isinstance(one, ast.Assign) and any(dotted(t) == name for t in one.targets):
+                    return not self._holds(block[j + 1 : i + 1], loop)
+        return False
+
+    def _holds(self, statements: Sequence[ast.stmt], inner: ast.AST) -> bool:
+        at: ast.AST | None = inner
+        while at is not None and at not in statements:
+            at = self.parents.get(at)
+        return at is not None
+
     def fresh(self, wish: str) -> str:
         """A name that the file has not."""
         name, n = wish, 1
-        while name in self._words:
+        while name in self.words:
             n += 1
             name = f"{wish}_{n}"
         return name
 
     @cached_property
-    def _words(self) -> frozenset[str]:
+    def words(self) -> frozenset[str]:
         return frozenset(re.findall(r"\w+", self.source.text)) | {"None", "True", "False"}
 
 

@@ -11,11 +11,10 @@ from typing import TypeGuard
 import numpy as np
 
 from evolve.mutators.genetic.edits import Edit, Site, quote
-from evolve.mutators.genetic.python.code import Code, code_of, dotted, walk
+from evolve.mutators.genetic.python.code import Code, dotted, walk
 from evolve.mutators.genetic.python.stable import Region
-from evolve.mutators.genetic.source import Source
 
-__all__ = ["cache_local", "hoist", "invariant", "reuse"]
+__all__ = ["always", "cache_local", "hoist", "invariant", "reuse"]
 
 _RUN = 12  # statements that one value may serve before it is computed again
 
@@ -23,21 +22,18 @@ Found = Mapping[str, Sequence[ast.expr]]
 """Equal expressions, by their text."""
 
 
-def hoist(source: Source) -> Iterator[Site]:
+def hoist(code: Code) -> Iterator[Site]:
     """Attributes that a loop looks up again and again (`out.append`, `self.width`), before the loop."""
-    yield from _before_loops(source, _chains)
+    yield from _before_loops(code, _chains)
 
 
-def invariant(source: Source) -> Iterator[Site]:
+def invariant(code: Code) -> Iterator[Site]:
     """Arithmetic, items and lengths that a loop computes again and again, before the loop."""
-    yield from _before_loops(source, _computed)
+    yield from _before_loops(code, _computed)
 
 
-def cache_local(source: Source) -> Iterator[Site]:
+def cache_local(code: Code) -> Iterator[Site]:
     """Attributes that a function looks up more than once, at its start."""
-    code = code_of(source)
-    if code is None:
-        return
     for function in code.functions:
         body = [s for s in function.body if not _documents(s)]
         ready = {a.arg for a in ast.walk(function.args) if isinstance(a, ast.arg)} | code.top_names
@@ -45,33 +41,27 @@ def cache_local(source: Source) -> Iterator[Site]:
         often = {text: n for text, n in found.items() if len(n) > 1 and text.split(".")[0] in ready}
         for group in _groups(often):
             edit = partial(_bound, code, body[0], group, f"at the start of {function.name}")
-            yield Site(source, code.start(body[0]), edit)
+            yield Site(code.source, code.start(body[0]), edit)
 
 
-def reuse(source: Source) -> Iterator[Site]:
+def reuse(code: Code) -> Iterator[Site]:
     """A value that a few lines compute more than once, before the first of them."""
-    code = code_of(source)
-    if code is None:
-        return
     for statement, (block, i) in code.blocks.items():
         if code.function(statement) is None:
             continue
         run = block[i : i + _RUN]
         often = _texts(run)
-        for text in dict.fromkeys(text for node in _always(statement) if (text := often.get(node)) is not None):
+        for text in dict.fromkeys(text for node in always(statement) if (text := often.get(node)) is not None):
             nodes = _served(code, run, text, often)
             if len(nodes) > 1:
                 edit = partial(_bound, code, statement, {text: nodes}, f"for {len(nodes)} uses")
-                yield Site(source, code.start(statement), edit)
+                yield Site(code.source, code.start(statement), edit)
 
 
 # -- where -------------------------------------------------------------------------------------
 
 
-def _before_loops(source: Source, look: Callable[[Sequence[ast.AST], Region], Found]) -> Iterator[Site]:
-    code = code_of(source)
-    if code is None:
-        return
+def _before_loops(code: Code, look: Callable[[Sequence[ast.AST], Region], Found]) -> Iterator[Site]:
     for node in ast.walk(code.module):
         inside = _repeated(node)
         if not inside or code.function(node) is None:
@@ -79,7 +69,7 @@ def _before_loops(source: Source, look: Callable[[Sequence[ast.AST], Region], Fo
         statement = code.statement(node)
         for group in _groups(look(inside, Region(code, inside))):
             edit = partial(_bound, code, statement, group, "before the loop")
-            yield Site(source, code.start(node), edit)
+            yield Site(code.source, code.start(node), edit)
 
 
 def _repeated(node: ast.AST) -> list[ast.AST]:
@@ -103,7 +93,7 @@ def _groups(found: Found) -> Iterator[Found]:
         yield {text: nodes}
 
 
-def _always(statement: ast.stmt) -> Iterator[ast.AST]:
+def always(statement: ast.stmt) -> Iterator[ast.AST]:
     """Expressions that are evaluated whenever the statement is reached, and once."""
     rest: list[ast.AST] = list(_heads(statement))
     while rest:
@@ -190,7 +180,7 @@ def _served(code: Code, run: Sequence[ast.stmt], text: str, texts: Mapping[ast.A
         heads = _heads(statement)
         here = [n for n in walk(heads) if isinstance(n, ast.expr) and texts.get(n) == text]
         whole = [n for n in walk([statement]) if isinstance(n, ast.expr) and texts.get(n) == text]
-        one = (whole or found or [None])[0]
+        one = next(iter(whole or found), None)
         if one is not None and Region(code, [*done, statement]).keeps(one):
             found += whole
         elif one is not None:

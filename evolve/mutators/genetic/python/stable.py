@@ -11,26 +11,9 @@ from evolve.mutators.genetic.python.code import Code, stores
 __all__ = ["PURE", "Region"]
 
 PURE = frozenset(["abs", "bool", "chr", "float", "int", "isinstance", "len", "max", "min", "ord", "round", "str"])
-_MUTATING = frozenset(
-    [
-        "add",
-        "append",
-        "appendleft",
-        "clear",
-        "discard",
-        "extend",
-        "insert",
-        "pop",
-        "popitem",
-        "popleft",
-        "remove",
-        "reverse",
-        "setdefault",
-        "sort",
-        "update",
-        "write",
-    ]
-)
+_GROWING = ["add", "append", "appendleft", "extend", "insert", "setdefault", "update", "write"]
+_SHRINKING = ["clear", "discard", "pop", "popitem", "popleft", "remove"]
+_MUTATING = frozenset([*_GROWING, *_SHRINKING, "reverse", "sort"])
 
 
 class Region:
@@ -44,7 +27,7 @@ class Region:
     @cached_property
     def _calls(self) -> bool:
         """Does it call anything that could change an object behind our back?"""
-        return any(isinstance(n, ast.Call) and not self._is_pure(n.func) for n in self._nodes)
+        return any(isinstance(n, ast.Call) and not self.is_pure(n.func) for n in self._nodes)
 
     @cached_property
     def _attributes(self) -> set[str]:
@@ -76,13 +59,14 @@ class Region:
         if isinstance(node, ast.BinOp):
             return self.keeps(node.left) and self.keeps(node.right)
         if isinstance(node, ast.Subscript):
-            return self._keeps_content(node.value) and self.keeps(node.slice)
-        if isinstance(node, ast.Call) and self._is_pure(node.func) and not node.keywords:
+            return self.keeps_content(node.value) and self.keeps(node.slice)
+        if isinstance(node, ast.Call) and self.is_pure(node.func) and not node.keywords:
             # What a pure function reads is content: the length of a list that grows is another.
-            return all(self._keeps_content(arg) for arg in node.args)
+            return all(self.keeps_content(arg) for arg in node.args)
         return False
 
-    def _keeps_content(self, node: ast.expr) -> bool:
+    def keeps_content(self, node: ast.expr) -> bool:
+        """Is it the same object, with the same in it?"""
         return self.keeps(node) and ast.unparse(node) not in self._changed
 
     def _keeps_attribute(self, name: str) -> bool:
@@ -90,7 +74,7 @@ class Region:
             return False
         return not (self._calls and name in self._code.attributes_set)
 
-    def _is_pure(self, function: ast.expr) -> bool:
+    def is_pure(self, function: ast.expr) -> bool:
         if isinstance(function, ast.Name):
             return function.id in PURE and function.id not in self._code.top_names | self.stored
         return (
