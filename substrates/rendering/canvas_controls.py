@@ -15,7 +15,7 @@ __all__ = ["controls"]
 
 
 def controls(lineage: str, seed: Genome, visible: Sequence[Job]) -> list[Control]:
-    """In the seat `lineage`. All but the first put a new `engine.py` before the seed's own, which it calls."""
+    """In the seat `lineage`. Each but the first is a new `engine.py`, the seed's own beside it as `inner_engine.py`."""
     text = seed["engine.py"]
     remarked = Genome({**seed, "engine.py": f"{text.rstrip()}\n\n# The same, with a remark.\n"})
     return [

@@ -111,9 +111,7 @@ size = st.integers(0, 4096) | st.integers(0, 32).map(lambda n: 128 * n) | st.int
 point = st.tuples(place, place).map(list)
 byte = st.integers(0, 255)
 colour = st.lists(byte, min_size=3, max_size=3)
-stops = st.lists(st.tuples(st.integers(0, 256), colour).map(list), min_size=1, max_size=4).map(
-    lambda several: sorted(several, key=lambda stop: int(str(stop[0])))
-)
+stops = st.lists(st.tuples(st.integers(0, 256), colour).map(list), min_size=1, max_size=4).map(sorted)
 paint = colour | st.fixed_dictionaries({"from": point, "to": point, "stops": stops})
 fields: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "rectangle": {"x": place, "y": place, "w": size, "h": size},
