@@ -75,8 +75,9 @@ class _Target:
 
     @classmethod
     def open(cls, place: Path) -> _Target:
-        found = None if not place.is_dir() else cls(place)._run(["rev-parse", "--absolute-git-dir"])
-        if found is None or found.returncode:
+        ask = ["git", "-C", str(place), "rev-parse", "--absolute-git-dir"]
+        found = subprocess.run(ask, env=_clean(), capture_output=True)
+        if found.returncode:
             raise UsageError(f"--repository {place} is no git repository. Name the one that was evolved.")
         return cls(Path(found.stdout.decode().strip()))
 
@@ -90,7 +91,9 @@ class _Target:
         """Each change on top of the one before; returns the last. An index of our own, so that theirs stays."""
         modes = self._modes(base)
         with tempfile.TemporaryDirectory(prefix="evolve-export-") as folder:
-            own = {"GIT_INDEX_FILE": str(Path(folder, "index"))}
+            # With an empty working tree, git takes the attributes out of that index: the base's own.
+            (tree := Path(folder, "tree")).mkdir()
+            own = {"GIT_INDEX_FILE": str(Path(folder, "index")), "GIT_WORK_TREE": str(tree)}
             self._git(["read-tree", base], own)
             tip, before = base, seed
             for change in changes:
@@ -101,9 +104,9 @@ class _Target:
                         blob = self._git(["hash-object", "-w", "--stdin", f"--path={path}"], own, text)
                         rows.append(f"{modes.get(path, '100644')} {blob}\t{path}")
                 self._git(["update-index", "-z", "--index-info"], own, "".join(f"{row}\0" for row in rows))
-                tree = self._git(["write-tree"], own)
+                written = self._git(["write-tree"], own)
                 who = {f"GIT_{role}_{k}": v for role in ("AUTHOR", "COMMITTER") for k, v in change.author.items()}
-                tip = self._git(["commit-tree", tree, "-p", tip, "-F", "-"], who, change.message)
+                tip = self._git(["commit-tree", written, "-p", tip, "-F", "-"], who, change.message)
                 before = change.files
         return tip
 
@@ -125,12 +128,15 @@ class _Target:
     def _run(
         self, args: Sequence[str], environment: Mapping[str, str] | None = None, text: str = ""
     ) -> subprocess.CompletedProcess[bytes]:
-        # A repository named by the environment (a hook's, say) must not stand in for the one that is meant.
-        clean = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
         return subprocess.run(
             ["git", *args],
-            cwd=self.gitdir,
-            env={**clean, **(environment or {})},
+            cwd=(environment or {}).get("GIT_WORK_TREE", self.gitdir),
+            env={**_clean(), "GIT_DIR": str(self.gitdir), **(environment or {})},
             input=text.encode(),
             capture_output=True,
         )
+
+
+def _clean() -> dict[str, str]:
+    """A repository named by the environment (a hook's, say) must not stand in for the one that is meant."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
