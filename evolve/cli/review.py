@@ -91,10 +91,12 @@ class _Target:
         """Each change on top of the one before; returns the last. An index of our own, so that theirs stays."""
         modes = self._modes(base)
         with tempfile.TemporaryDirectory(prefix="evolve-export-") as folder:
-            # With an empty working tree, git takes the attributes out of that index: the base's own.
             (tree := Path(folder, "tree")).mkdir()
             own = {"GIT_INDEX_FILE": str(Path(folder, "index")), "GIT_WORK_TREE": str(tree)}
             self._git(["read-tree", base], own)
+            if rules := [path for path in modes if path.rpartition("/")[2] == ".gitattributes"]:
+                # A working tree of nothing else: they say how a text is stored, its line endings above all.
+                self._git(["checkout-index", "--", *rules], own)
             tip, before = base, seed
             for change in changes:
                 rows = [f"0 {'0' * 40}\t{path}" for path in before if path not in change.files]
