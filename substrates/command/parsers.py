@@ -31,10 +31,11 @@ class Reading:
 
 @dataclass(frozen=True)
 class _Benchmark:
-    """One benchmark of a JSON report: the names it answers to, and its figures by name."""
+    """One benchmark of a JSON report: the names it answers to, its figures by name, and how it failed if it did."""
 
     names: tuple[str, ...]
     figures: Mapping[str, float]
+    failed: str = ""
 
 
 def read(format: str, metric: str, text: str) -> Reading:
@@ -50,7 +51,7 @@ def read(format: str, metric: str, text: str) -> Reading:
     parse, usual = _JSON[format]
     try:
         found = list(parse(_document(text, format)))
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         if isinstance(error, Unreadable):
             raise
         raise Unreadable(f"the JSON is none of {format}'s ({type(error).__name__}: {error})") from None
@@ -127,13 +128,12 @@ def _guess(text: str) -> str:
 
 def _hyperfine(value: Mapping[str, Any]) -> Iterator[_Benchmark]:
     for row in value["results"]:
-        codes = row.get("exit_codes", [])
-        if any(code != 0 for code in codes):
-            raise Unreadable(f"hyperfine's command {str(row['command'])[:60]!r} ended with the exit codes {codes[:8]}")
         figures = _numbers(row)
         if memory := row.get("memory_usage_byte"):
             figures["memory_usage_byte"] = max(float(m) for m in memory)
-        yield _Benchmark((str(row["command"]),), figures)
+        # Under --ignore-failure hyperfine times what fails; a signal is null.
+        codes = [code for code in row.get("exit_codes", []) if code != 0]
+        yield _Benchmark((str(row["command"]),), figures, f"ended with the exit code {codes[0]}" if codes else "")
 
 
 def _pytest_benchmark(value: Mapping[str, Any]) -> Iterator[_Benchmark]:
@@ -147,17 +147,19 @@ _SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
 def _google_benchmark(value: Mapping[str, Any]) -> Iterator[_Benchmark]:
     """Repetitions of one name are one benchmark: the median of each figure."""
     rows: dict[str, list[dict[str, float]]] = {}
+    failed: dict[str, str] = {}
     for row in value["benchmarks"]:
         name = str(row["name"])
-        if row.get("error_occurred"):
-            raise Unreadable(f"the benchmark {name!r} failed: {str(row.get('error_message', ''))[:80]}")
+        if row.get("error_occurred") or row.get("skipped"):  # the latter since 1.8
+            failed[name] = f"was skipped: {str(row.get('error_message') or row.get('skip_message') or '')[:80]}"
         figures = _numbers(row)
         for time in ("real_time", "cpu_time"):
             figures[time] *= _SECONDS[row.get("time_unit", "ns")]
         rows.setdefault(name, []).append(figures)
     for name, repetitions in rows.items():
         common = set.intersection(*(set(r) for r in repetitions))
-        yield _Benchmark((name,), {f: statistics.median(r[f] for r in repetitions) for f in sorted(common)})
+        figures = {f: statistics.median(r[f] for r in repetitions) for f in sorted(common)}
+        yield _Benchmark((name,), figures, failed.get(name, ""))
 
 
 def _pyperf(value: Mapping[str, Any]) -> Iterator[_Benchmark]:
@@ -166,8 +168,8 @@ def _pyperf(value: Mapping[str, Any]) -> Iterator[_Benchmark]:
     for row in value["benchmarks"]:
         metadata = {**common, **row.get("metadata", {})}
         values = [float(v) for run in row["runs"] for v in run.get("values", [])]
-        if not values:
-            raise Unreadable("a benchmark of pyperf's has no values, only warm-ups")
+        if not values:  # calibration alone
+            continue
         figures = {"mean": statistics.fmean(values), "median": statistics.median(values)}
         figures.update(min=min(values), max=max(values), stdev=statistics.stdev(values) if len(values) > 1 else 0.0)
         yield _Benchmark((str(metadata.get("name", "")),), figures)
@@ -196,6 +198,8 @@ def _picked(found: Sequence[_Benchmark], metric: str, usual: str) -> Reading:
     if len(hits) > 1:
         raise Unreadable(f"{len(hits)} benchmarks are named {metric!r}; benchmarks: {names}")
     benchmark, figure = hits[0]
+    if benchmark.failed:
+        raise Unreadable(f"the benchmark {benchmark.names[0][:60]!r} {benchmark.failed}")
     primary = benchmark.figures[figure]
     if not math.isfinite(primary):
         raise Unreadable(f"{metric} is {primary}, no finite number")
@@ -203,7 +207,7 @@ def _picked(found: Sequence[_Benchmark], metric: str, usual: str) -> Reading:
         f"{b.names[0]}.{f}" if b.names[0] else f: v
         for b in found
         for f, v in b.figures.items()
-        if math.isfinite(v) and (b, f) != (benchmark, figure)
+        if math.isfinite(v) and not b.failed and (b is not benchmark or f != figure)
     }
     return Reading(primary, others)
 
