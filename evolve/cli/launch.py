@@ -9,6 +9,7 @@ import math
 import os
 import platform
 import signal
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -218,7 +219,9 @@ def _preflight(settings: Settings, built: Built, path: Path, console: Console) -
         if not one.holds:
             raise UsageError(f"The run does not start: preflight {one.name!r} failed: {one.said.rstrip('.')}.")
         passed.append({"name": one.name, "said": one.said})
-    console.say(f"Preflight passed: {len(passed)} checks ({', '.join(c['name'].split(':')[0] for c in passed)}).")
+    kinds = Counter(c["name"].split(":")[0] for c in passed)
+    told = ", ".join(kind if count == 1 else f"{count} {kind}" for kind, count in kinds.items())
+    console.say(f"Preflight passed: {len(passed)} checks ({told}).")
     place = Repository.open(path, create=True).gitdir / "evolve" / "preflight"
     place.mkdir(parents=True, exist_ok=True)
     # Under another name first: the next job of a sweep may be reading.

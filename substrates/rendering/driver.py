@@ -15,9 +15,9 @@ def main() -> None:
         texts = given.read().splitlines()
     sys.path.insert(0, "genome")
     answer = getattr(__import__(entry.removesuffix(".py")), call)
-    counts: dict = {}
+    counts: dict[str, int] = {}
     if mode == "lines":
-        sys.settrace(counting(counts))
+        sys.settrace(counting(counts))  # type: ignore[no-untyped-call]
     with open("answers", "wb") as out:
         for text in texts:
             # Read anew for every job: an answer cannot be looked up by the identity of what was asked.

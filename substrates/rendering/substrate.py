@@ -114,7 +114,7 @@ class Rendering(Substrate):
             "task": self.task.name,
             "measure": measured,
             "jobs": [self.settings.jobs, self.settings.gate],
-            "drawn": content_key("jobs", self.settings.seed, purpose),
+            "drawn": content_key("jobs", self.settings.seed, purpose == "audit"),
             "blocks": self.settings.audits if purpose == "audit" else 1,
             "evaluator": _evaluator(),
             "hardware": f"{machine} {platform.python_implementation()} {platform.python_version()}",
@@ -179,7 +179,8 @@ class Rendering(Substrate):
     def _jobs(self, case: Case, block: int) -> list[Job]:
         """The same for measuring and trying, so that scores compare; fresh for every duel."""
         alike = case.stream in ("select", "trial", "audit", "preflight")
-        what = "measured" if alike else f"{case.stream} {case.repeat}"
+        # The twin of an A/A test is measured anew, on the same jobs: other jobs cost other work.
+        what = "measured" if alike else f"{case.stream.removesuffix(' twin')} {case.repeat}"
         return _drawn(self.task.name, _seed_of(case.conditions["drawn"], what, block), self.settings.jobs)
 
     def _left(self, case: Case, bench: Bench) -> float:
