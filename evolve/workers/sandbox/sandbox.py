@@ -23,7 +23,7 @@ from evolve.workers.sandbox.watch import EVERY
 __all__ = ["Sandbox"]
 
 _INSTALL = "apt-get install bubblewrap"
-_BEYOND = 30.0
+_BEYOND = 60.0
 """Seconds past a trial's own end after which its warden counts as lost: every step of it is bounded by less."""
 
 _BOOT = """
@@ -155,6 +155,8 @@ class Sandbox:
                 raise ValueError(f"{name!r} is no name of an environment variable, or its value holds a null character")
         if variables and "=" in argv[0]:
             raise ValueError(f"the program {argv[0]!r} has a '=' in its name, and an environment")
+        if not set(cores) <= set(range(os.cpu_count() or 1)):
+            raise ValueError(f"this machine has no cores {sorted(cores)}")
         for path in (*(files or {}), *keep):
             parts_of(path)
         shown = view.check_visible(visible)
