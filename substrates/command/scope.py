@@ -22,7 +22,7 @@ def matcher(globs: Iterable[str]) -> Callable[[str], bool]:
 
 def _translated(glob: str) -> str:
     parts = [part for part in glob.removeprefix("./").split("/") if part != "."]
-    if parts and parts[-1] == "":
+    if len(parts) > 1 and parts[-1] == "":
         parts[-1] = "**"
     found = ""
     for part in parts[:-1]:
