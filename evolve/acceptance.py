@@ -40,9 +40,10 @@ class Greedy:
 class Significant:
     """Keep only what the evidence can tell from noise.
 
-    A score without noise decides by its sign. Where one look holds all evidence: a one-sided t-test at `alpha`. Where bouts come one by one: a
-    sequential t-test, valid at every look (Wald's test on the likelihood ratio of the t statistic, which
-    is free of the unknown variance: Rushton 1950; Lai 1976): keep at 1/alpha, discard at `beta`.
+    A score without noise decides by its sign. Where one look holds all evidence: a one-sided t-test at
+    `alpha`. Where bouts come one by one: a sequential t-test, valid at every look (Wald's test on the
+    likelihood ratio of the t statistic, which is free of the unknown variance: Rushton 1950; Lai 1976): keep
+    at 1/alpha, discard at `beta`.
 
     `effect`: the smallest effect worth finding, in standard deviations of one paired difference;
     `beta`: the chance of discarding an effect of that size.

@@ -13,7 +13,7 @@ import numpy as np
 
 from evolve.acceptance import Acceptance, Schedule
 from evolve.contest import Challenger, Contest, Ring
-from evolve.genome import Genome
+from evolve.genome import ANYTHING, Genome, Globs
 from evolve.memory import Memory
 from evolve.mutators import Mutator
 from evolve.population import Population
@@ -28,7 +28,8 @@ Progress = Callable[[str, Mapping[str, Any]], None]
 
 @dataclass(frozen=True)
 class Parts:
-    """What the loop is made of. `edits_of_seeds`: the mutator is given the seed, not the champion."""
+    """What the loop is made of. `edits_of_seeds`: the mutator is given the seed, not the champion; `editable`: which
+    files of a genome may differ from its parent's."""
 
     substrate: Substrate
     bench: RecordedBench
@@ -42,6 +43,7 @@ class Parts:
     concurrency: int = 8
     remeasure: int = 1
     edits_of_seeds: bool = False
+    editable: Globs = ANYTHING
     progress: Progress = lambda kind, what: None
 
 
@@ -220,6 +222,11 @@ def _contest(
     if not fresh:
         return None
     cases = [ring.case(lineage, genome, "trial", state.generation) for genome in fresh]
+    parent = state.population[lineage].seed if parts.edits_of_seeds else incumbent
+    for case in cases:
+        if (path := parts.editable.broken_by(parent, case.genome)) is not None:
+            why = f"it changes {path}, which genome.include and genome.exclude do not let it"
+            parts.bench.remember(case, Outcome("refused", evidence={"reason": why}))
     tried = parts.bench.trials(cases)
     parts.progress("tried", {"lineage": lineage, "outcomes": tried})
     own = state.population[lineage].reigns[0 if parts.edits_of_seeds else -1][1]
@@ -264,6 +271,7 @@ def _rewrite(
         past=tuple(state.past.get(lineage, ())),
         playbook=state.kept,
         tried=ring.tried,
+        editable=parts.editable.of(parent),
     )
     started = time.perf_counter()
     rewrites = parts.mutator.rewrite(brief, stream(parts.seed, state.generation, lineage, "rewrite"))

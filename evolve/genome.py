@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 from evolve.ledger.objects import trees
 
-__all__ = ["Genome"]
+__all__ = ["ANYTHING", "Genome", "Globs"]
 
 
 class Genome(Mapping[str, str]):
@@ -42,3 +44,43 @@ class Genome(Mapping[str, str]):
     def size(self) -> int:
         """Characters of text, over all files."""
         return sum(map(len, self._files.values()))
+
+
+@dataclass(frozen=True)
+class Globs:
+    """Which paths may be edited: any of `include` matches and none of `exclude` does.
+
+    `*` and `?` stay within a folder's name, `**` is any number of folders, also none; a glob without a slash is of
+    names in any folder, one that ends in a slash of all that is below.
+    """
+
+    include: tuple[str, ...] = ("**",)
+    exclude: tuple[str, ...] = ()
+
+    def __contains__(self, path: str) -> bool:
+        return any(_matches(g, path) for g in self.include) and not any(_matches(g, path) for g in self.exclude)
+
+    def of(self, genome: Mapping[str, str]) -> tuple[str, ...]:
+        """The genome's paths that may be edited."""
+        return tuple(path for path in genome if path in self)
+
+    def broken_by(self, parent: Mapping[str, str], child: Mapping[str, str]) -> str | None:
+        """The first path that differs and may not, or None."""
+        changed = (path for path in sorted({*parent, *child}) if parent.get(path) != child.get(path))
+        return next((path for path in changed if path not in self), None)
+
+
+ANYTHING = Globs()
+
+
+def _matches(glob: str, path: str) -> bool:
+    return _pattern(glob).fullmatch(path) is not None
+
+
+@lru_cache(maxsize=1024)
+def _pattern(glob: str) -> re.Pattern[str]:
+    anchored = glob if "/" in glob or glob == "**" else f"**/{glob}"
+    text = re.escape(anchored.removeprefix("/") + ("**" if glob.endswith("/") else ""))
+    for escaped, pattern in ((r"\*\*/", "(?:.+/)?"), (r"\*\*", ".*"), (r"\*", "[^/]*"), (r"\?", "[^/]")):
+        text = text.replace(escaped, pattern)
+    return re.compile(text)

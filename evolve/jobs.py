@@ -14,8 +14,8 @@ class Limits:
     """What a program may use. At `seconds + grace` on the wall its whole process tree is killed.
 
     `memory_mb` is of all its processes together, `scratch_mb` the size of its folder, `file_mb` of one file,
-    `output_kb` what is kept of each of stdout and stderr (the rest is thrown away). `cpu_seconds`, of one process; None:
-    as many as the wall allows on all its cores.
+    `output_kb` what is kept of each of stdout and stderr (the rest is thrown away). `cpu_seconds`, of one process;
+    None: as many as the wall allows on all its cores.
     """
 
     seconds: float

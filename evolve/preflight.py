@@ -33,6 +33,9 @@ def preflight(
     """The baseline works, twice; a genome does not beat itself; every control behaves. Lazily, in order."""
     memory = Memory(NoLedger())
     bench = RecordedBench(substrate, workers, memory.outcomes, memory.add_outcome)
+    if substrate.sandboxed:
+        for what, holds, said in workers.sandbox.canary():
+            yield Check(f"sandbox: {what}", holds, said)
     yield from _baseline(substrate, bench, seeds)
     ring = Ring(
         substrate,

@@ -20,6 +20,7 @@ from typing import Any, ClassVar, Literal, Protocol
 import numpy as np
 
 from evolve.config import GenomeSettings
+from evolve.evidence import Bout, Duel, Outcome, Status
 from evolve.findings import Chart, Findings, Table
 from evolve.genome import Genome
 from evolve.jobs import Limits, Ran
@@ -50,7 +51,6 @@ __all__ = [
     "content_key",
 ]
 
-Status = Literal["ok", "crash", "timeout", "refused", "invalid"]
 Purpose = Literal["select", "confirm", "audit"]
 Conditions = Mapping[str, Any]
 """JSON values, and sufficient: everything a score depends on besides genome, team and repeat. The reserved
@@ -95,36 +95,6 @@ class Clock:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What one trial gave. A missing score is None, never 0; only an `ok` trial may have one.
-
-    `evidence` is what the mutator may read (JSON): attribution, failing cases, the tail of a log.
-    """
-
-    status: Status
-    score: float | None = None
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    evidence: Mapping[str, Any] = field(default_factory=dict)
-    seconds: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.score is not None and (self.status != "ok" or not math.isfinite(self.score)):
-            raise ValueError(f"an outcome of status {self.status!r} has the score {self.score!r}")
-
-    @property
-    def ok(self) -> bool:
-        return self.status == "ok"
-
-    def to_json(self) -> dict[str, Any]:
-        """Shallow: `evidence` is JSON already, and may be large."""
-        return {**vars(self), "metrics": dict(self.metrics), "evidence": dict(self.evidence)}
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Outcome:
-        return cls(**value)
-
-
-@dataclass(frozen=True)
 class Case:
     """One genome, one repeat, under one set of conditions.
 
@@ -158,73 +128,6 @@ class Case:
     def seed(self) -> int:
         """The trial's random seed: of its conditions, stream and repeat, so that paired trials share it."""
         return int(content_key(dict(self.conditions), self.stream, self.repeat)[:8], 16)
-
-
-@dataclass(frozen=True)
-class Bout:
-    """One more piece of paired evidence, as sums over differences (> 0: the challenger is better).
-
-    `exact`: a single difference of two scores without noise, whose sign decides. `last`: no more can be had under these conditions (an empty bout says so too). `failed`: the
-    challenger broke in this bout, with this status.
-    """
-
-    count: int = 0
-    total: float = 0.0
-    squares: float = 0.0
-    last: bool = False
-    failed: Status | None = None
-    exact: bool = False
-
-    @classmethod
-    def of(cls, differences: Sequence[float] | np.ndarray, last: bool = False) -> Bout:
-        """From the differences themselves. Raises ValueError when one of them is not finite."""
-        d = np.asarray(differences, dtype=float)
-        if not np.isfinite(d).all():
-            raise ValueError("a paired difference is not finite")
-        return cls(int(d.size), float(d.sum()), float((d * d).sum()), last)
-
-
-@dataclass(frozen=True)
-class Duel:
-    """The sums over bouts, owned by the engine; folded in repeat order."""
-
-    count: int = 0
-    total: float = 0.0
-    squares: float = 0.0
-    looks: int = 0
-    exhausted: bool = False
-    failed: Status | None = None
-    exact: bool = False
-
-    def fold(self, bout: Bout) -> Duel:
-        return Duel(
-            self.count + bout.count,
-            self.total + bout.total,
-            self.squares + bout.squares,
-            self.looks + (1 if bout.count else 0),
-            bout.last or not bout.count,
-            bout.failed,
-            bout.exact,
-        )
-
-    @property
-    def mean(self) -> float | None:
-        return self.total / self.count if self.count else None
-
-    @property
-    def variance(self) -> float | None:
-        """Unbiased; None below two differences."""
-        if self.count < 2:
-            return None
-        return max(0.0, (self.squares - self.total * self.total / self.count) / (self.count - 1))
-
-    @property
-    def t(self) -> float | None:
-        """The studentised mean; None where there is no spread to measure it by."""
-        v = self.variance
-        if v is None or v <= 1e-14 * max(self.squares / self.count, 1e-300):
-            return None
-        return self.total / self.count / math.sqrt(v / self.count)
 
 
 @dataclass(frozen=True)
@@ -282,9 +185,9 @@ class Attempt:
 class Brief:
     """What a mutator is told. It never holds audit results.
 
-    `team`: the other champions, where the substrate uses them. `past` are this lineage's attempts, `playbook` the
-    kept changes of all lineages, oldest first; `tried` the digests of every genome of the run so far;
-    `editable` the parent's files that may be edited.
+    `team`: the other champions, where the substrate uses them. `past` are this lineage's attempts,
+    `playbook` the kept changes of all lineages, oldest first; `tried` the digests of every genome of the
+    run so far; `editable` the parent's files that may be edited.
     """
 
     goal: str
@@ -366,8 +269,8 @@ class Bench(Protocol):
         """A program in the sandbox of the held slot. Raises RuntimeError where none is held.
 
         It starts in an empty folder of its own with `files` in it (relative path -> content), sees the system's
-        programs, this Python and the `visible` host paths (read-only, at the same place), and nothing else; has no network and
-        no environment but `environment`. `keep`: the files to bring back.
+        programs, this Python and the `visible` host paths (read-only, at the same place), and nothing else; has no
+        network and no environment but `environment`. `keep`: the files to bring back.
         """
 
     def lease(self) -> AbstractContextManager[Bench]:
@@ -383,8 +286,8 @@ class Bench(Protocol):
 
     @property
     def deadline(self) -> float:
-        """`time.monotonic()` at which the trial's clock ends: its start, plus the clock's budget and grace where that is in
-        seconds; infinity otherwise."""
+        """`time.monotonic()` at which the trial's clock ends: its start, plus the clock's budget and grace where that
+        is in seconds; infinity otherwise."""
 
     @property
     def devices(self) -> Sequence[str]:

@@ -41,7 +41,7 @@ class Console:
         self._metric = substrate.metric
         schedule = settings.acceptance.schedule.value
         self.say(f"evolve {settings.domain}: {agents} agents; {settings.selection.rewrite} are rewritten a generation")
-        self.say(f"clock: {substrate.clock} a generation, because {substrate.clock.why}")
+        self.say(f"clock: {substrate.clock} a trial, because {substrate.clock.why}")
         self.say(
             f"score: {substrate.metric.name} ({substrate.metric.better} is better); acceptance: "
             f"{settings.acceptance.method.value}, error {settings.acceptance.level:g} a contest, schedule {schedule}"

@@ -9,6 +9,7 @@ import math
 import os
 import platform
 import signal
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -23,7 +24,7 @@ from evolve.cli.options import printable
 from evolve.components import load
 from evolve.config import Settings
 from evolve.errors import UsageError
-from evolve.genome import Genome
+from evolve.genome import Genome, Globs
 from evolve.ledger import Entry, Ledger, LedgerError, RunTaken, check_name, compact, runs
 from evolve.ledger.repository import Repository
 from evolve.mutators import Mutator
@@ -63,8 +64,18 @@ def build(settings: Settings, seeds: Mapping[str, Genome] | None = None) -> Buil
     if seeds is None:
         found = read_seeds(settings.population.path) if own is None else own
         seeds = copied(found, settings.population.copies)
+    globs = Globs(tuple(settings.genome.include), tuple(settings.genome.exclude))
+    for name, genome in seeds.items():
+        if not globs.of(genome):
+            raise UsageError(
+                f"genome.include={settings.genome.include} and genome.exclude={settings.genome.exclude} leave nothing "
+                f"of {name!r} to edit. Its files: {', '.join(list(genome)[:12])}."
+            )
     remarks = tuple(substrate.admit(seeds))
-    return Built(substrate, seeds, workers(settings.workers.slots), remarks)
+    made = workers(settings.workers.slots, settings.workers.sandbox.value)
+    if substrate.sandboxed:
+        remarks = (*remarks, made.sandbox.said)
+    return Built(substrate, seeds, made, remarks)
 
 
 def check(settings: Settings) -> None:
@@ -208,7 +219,9 @@ def _preflight(settings: Settings, built: Built, path: Path, console: Console) -
         if not one.holds:
             raise UsageError(f"The run does not start: preflight {one.name!r} failed: {one.said.rstrip('.')}.")
         passed.append({"name": one.name, "said": one.said})
-    console.say(f"Preflight passed: {len(passed)} checks ({', '.join(c['name'].split(':')[0] for c in passed)}).")
+    kinds = Counter(c["name"].split(":")[0] for c in passed)
+    told = ", ".join(kind if count == 1 else f"{count} {kind}" for kind, count in kinds.items())
+    console.say(f"Preflight passed: {len(passed)} checks ({told}).")
     place = Repository.open(path, create=True).gitdir / "evolve" / "preflight"
     place.mkdir(parents=True, exist_ok=True)
     # Under another name first: the next job of a sweep may be reading.

@@ -1,10 +1,12 @@
 """Where trials run.
 
 local.py   slots on this machine
-bench.py   a substrate's only door: trials in parallel, remembered, each computed once
+bench.py   a substrate's only door: trials in parallel, remembered, each computed once; programs in the sandbox
+sandbox/   a hostile program under a hard clock
 """
 
 from evolve.workers.bench import RecordedBench
 from evolve.workers.local import LocalWorkers
+from evolve.workers.sandbox import Sandbox
 
-__all__ = ["LocalWorkers", "RecordedBench"]
+__all__ = ["LocalWorkers", "RecordedBench", "Sandbox"]

@@ -1,22 +1,28 @@
-"""The bench: trials in parallel, remembered, each computed once."""
+"""The bench: trials in parallel, remembered, each computed once; and programs in the sandbox of a held slot."""
 
 from __future__ import annotations
 
+import math
+import shutil
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
+from pathlib import Path
 
-from evolve.substrate import Case, Outcome, Substrate
-from evolve.workers.local import LocalWorkers
+from evolve.substrate import Bench, Case, Limits, Outcome, Ran, Substrate
+from evolve.workers.local import LocalWorkers, Slot
 
-__all__ = ["RecordedBench"]
+__all__ = ["HeldBench", "RecordedBench"]
+
+_NONE_HELD = "no slot is held here: a trial holds one, `measure` and `compare` ask: with bench.lease() as bench"
 
 
-class RecordedBench:
+class RecordedBench(Bench):
     """Runs a substrate's trials on workers. `known` is what was remembered; `record` is told what is new."""
 
     def __init__(
@@ -59,11 +65,50 @@ class RecordedBench:
     def key(self, case: Case) -> str:
         return case.key(self._substrate.uses_team)
 
-    def lease(self) -> AbstractContextManager[str]:
-        return self._workers.lease()
+    @contextmanager
+    def lease(self) -> Iterator[Bench]:
+        with self._workers.lease() as slot, self._held(slot) as held:
+            yield held
 
-    def exclusive(self) -> AbstractContextManager[None]:
-        return self._workers.exclusive()
+    @contextmanager
+    def exclusive(self) -> Iterator[Bench]:
+        with self._workers.exclusive() as slot, self._held(slot) as held:
+            yield held
+
+    def run(
+        self,
+        argv: Sequence[str],
+        limits: Limits,
+        *,
+        files: Mapping[str, str | bytes] | None = None,
+        keep: Sequence[str] = (),
+        visible: Sequence[Path] = (),
+        stdin: bytes = b"",
+        environment: Mapping[str, str] | None = None,
+    ) -> Ran:
+        raise RuntimeError(_NONE_HELD)
+
+    @property
+    def scratch(self) -> Path:
+        raise RuntimeError(_NONE_HELD)
+
+    @property
+    def deadline(self) -> float:
+        return math.inf
+
+    @property
+    def devices(self) -> Sequence[str]:
+        return ()
+
+    @contextmanager
+    def _held(self, slot: Slot) -> Iterator[HeldBench]:
+        clock = self._substrate.clock
+        ends = time.monotonic() + clock.budget + clock.grace if clock.unit in ("s", "seconds") else math.inf
+        held = HeldBench(self, self._workers, slot, ends)
+        try:
+            yield held
+        finally:
+            held.close()
 
     def _claim(self, case: Case) -> tuple[Future[Outcome], bool]:
         """The outcome to come, and whether it is for the caller to see to it."""
@@ -78,10 +123,11 @@ class RecordedBench:
             self._running[key] = Future()
             return self._running[key], True
 
-    def _run(self, case: Case, future: Future[Outcome], slot: str) -> None:
+    def _run(self, case: Case, future: Future[Outcome], slot: Slot) -> None:
         started = time.perf_counter()
         try:
-            outcome = self._substrate.trial(case, self)
+            with self._held(slot) as held:
+                outcome = self._substrate.trial(case, held)
             if not outcome.seconds:
                 outcome = replace(outcome, seconds=round(time.perf_counter() - started, 6))
             self.remember(case, outcome)
@@ -91,3 +137,66 @@ class RecordedBench:
             future.set_result(outcome)
         with self._lock:
             self._running.pop(self.key(case), None)
+
+
+class HeldBench(Bench):
+    """The bench of whoever holds a slot."""
+
+    def __init__(self, shared: RecordedBench, workers: LocalWorkers, slot: Slot, deadline: float) -> None:
+        self._shared, self._workers, self._slot, self._deadline = shared, workers, slot, deadline
+
+    def trials(self, cases: Sequence[Case]) -> list[Outcome]:
+        """Raises RuntimeError: trials need slots, and this one's holder would wait for them for ever."""
+        raise RuntimeError("a slot is held here: ask for trials before or after it")
+
+    def run(
+        self,
+        argv: Sequence[str],
+        limits: Limits,
+        *,
+        files: Mapping[str, str | bytes] | None = None,
+        keep: Sequence[str] = (),
+        visible: Sequence[Path] = (),
+        stdin: bytes = b"",
+        environment: Mapping[str, str] | None = None,
+    ) -> Ran:
+        return self._workers.sandbox.run(
+            argv,
+            limits,
+            files=files,
+            keep=keep,
+            visible=visible,
+            stdin=stdin,
+            environment=environment,
+            cores=self._slot.cores,
+            devices=self._slot.devices,
+            slot=self._slot.number,
+        )
+
+    @contextmanager
+    def lease(self) -> Iterator[Bench]:
+        """The slot that is held already."""
+        yield self
+
+    @contextmanager
+    def exclusive(self) -> Iterator[Bench]:
+        """Raises RuntimeError: two holders who want the machine alone would wait for each other."""
+        raise RuntimeError("a slot is held here: ask for the machine in `measure` or `compare`")
+        yield self
+
+    @cached_property
+    def scratch(self) -> Path:
+        return Path(tempfile.mkdtemp(prefix="evolve-"))
+
+    @property
+    def deadline(self) -> float:
+        return self._deadline
+
+    @property
+    def devices(self) -> Sequence[str]:
+        return self._slot.devices
+
+    def close(self) -> None:
+        """Whatever the judge has left goes with the slot."""
+        if "scratch" in self.__dict__:
+            shutil.rmtree(self.scratch, ignore_errors=True)

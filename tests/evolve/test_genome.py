@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evolve.errors import UsageError
-from evolve.genome import Genome
+from evolve.genome import Genome, Globs
 
 FILES = {"agent.md": "# Ünï\r\n", "src/b.py": "pass\n", "src/a/c.txt": "", "src.txt": "no line end"}
 
@@ -118,3 +118,32 @@ def test_text_that_no_file_can_hold_is_refused() -> None:
         Genome({"agent.md": "cut \ud83d"})
     with pytest.raises(UsageError, match="'a' is a file and a folder at once"):
         Genome({"a": "", "a/b": ""})
+
+
+@pytest.mark.parametrize(
+    ("glob", "inside", "outside"),
+    [
+        ("**", ["a", "a/b.c"], []),
+        ("*.py", ["a.py", "x/y/a.py"], ["a.pyc", "a.py/b"]),
+        ("src/**/*.py", ["src/a.py", "src/x/y/a.py"], ["a.py", "other/src/a.py", "src/a.rb"]),
+        ("src/", ["src/a", "src/x/y"], ["src", "other/src/a"]),
+        ("lib/?.c", ["lib/a.c"], ["lib/ab.c", "lib/x/a.c"]),
+        ("a+b[c].txt", ["a+b[c].txt"], ["aab.txt", "a+bc.txt"]),
+    ],
+)
+def test_globs_say_what_may_be_edited(glob: str, inside: list[str], outside: list[str]) -> None:
+    for path in inside:
+        assert path in Globs((glob,))
+        assert path not in Globs(("**",), (glob,))
+    for path in outside:
+        assert path not in Globs((glob,))
+
+
+@given(files, files)
+def test_a_change_is_broken_by_exactly_what_differs_and_may_not(one: dict[str, str], two: dict[str, str]) -> None:
+    globs = Globs(("a*", "b/"), ("b/d/",))
+    wrong = [path for path in {*one, *two} if one.get(path) != two.get(path) and path not in globs]
+    found = globs.broken_by(one, two)
+    assert (found is None) == (not wrong)
+    assert found is None or found in wrong
+    assert globs.broken_by(one, one) is None

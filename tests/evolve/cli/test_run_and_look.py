@@ -57,7 +57,7 @@ def test_progress_is_plain_lines_without_a_terminal(place: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout
-    assert "clock: 63 market days a generation, because" in done.stdout
+    assert "clock: 63 market days a trial, because" in done.stdout
     assert re.search(r"^Preflight passed", done.stdout, re.MULTILINE)
     line = r"^generation 3, 0 left; best -?[\d.]+; kept \d+ of \d+; [\d.]+ trials/s \([\d,]+ an hour, [\d,]+ a night\)"
     assert re.search(line, done.stdout, re.MULTILINE), done.stdout

@@ -1,0 +1,91 @@
+"""Numeric literals: read, changed, and written again as the language had them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+from tree_sitter import Node
+
+from evolve.mutators.genetic.edits import Edit, Site, Splice
+from evolve.mutators.genetic.source import Source
+
+__all__ = ["Number", "marked", "number", "numbers"]
+
+# Decimal digits, and a suffix as in Rust's `1.5f32`. Other bases are masks and colours more often than quantities.
+_LITERAL = re.compile(r"(\d[\d_]*(?:\.\d[\d_]*|\.)?(?:[eE][+-]?\d+)?)_?([iuf](?:8|16|32|64|128|size))?")
+_MARK = re.compile(r"(?:#|//)\s*tune\b")
+
+
+@dataclass(frozen=True)
+class Number:
+    """A literal and the sign before it. `whole`: written without a point, and kept so."""
+
+    source: Source
+    start: int
+    end: int
+    row: int
+    value: float
+    whole: bool
+    suffix: str
+
+    def written(self, value: float) -> str:
+        """The value as this literal would be written: whole if this one is, six digits otherwise."""
+        if self.whole:
+            return f"{round(value)}{self.suffix}"
+        text = f"{value:.6g}"
+        return (text if re.search(r"[.en]", text) else text + ".0") + self.suffix
+
+    def splice(self, value: float) -> Splice:
+        return Splice(self.source.path, self.start, self.end, self.written(value))
+
+
+def numbers(source: Source) -> Iterator[Number]:
+    kinds = source.language.numbers.split()
+    for node in source.nodes:
+        read = _LITERAL.fullmatch((node.text or b"").decode()) if node.type in kinds else None
+        if read is None:
+            continue
+        digits, suffix = read[1].replace("_", ""), read[2] or ""
+        found = Number(
+            source, node.start_byte, node.end_byte, node.start_point.row, float(digits), digits.isdigit(), suffix
+        )
+        yield _signed(found, node)
+
+
+def _signed(found: Number, node: Node) -> Number:
+    parent = node.parent
+    # A minus of its own belongs to the number, so that a value can change its sign without becoming `--1`.
+    if parent is not None and parent.child_count == 2 and (parent.children[0].text or b"") == b"-":
+        return replace(found, start=parent.start_byte, value=-found.value)
+    return found
+
+
+def marked(source: Source) -> list[Number]:
+    """The numbers on lines that end in the comment `tune`."""
+    rows = {
+        node.start_point.row
+        for node in source.nodes
+        if node.is_extra and _MARK.match((node.text or b"").decode("utf-8"))
+    }
+    return [found for found in numbers(source) if found.row in rows] if rows else []
+
+
+def number(source: Source) -> Iterator[Site]:
+    """One number becomes another: a step, a half, a double, nought, one, or a little more or less."""
+    for found in numbers(source):
+        yield Site(source, found.start, partial(_changed, found))
+
+
+def _changed(found: Number, rng: np.random.Generator) -> Edit | None:
+    value = found.value
+    # The last is a scale of about a quarter up or down: the reach of one step of a (1+1) strategy, an assumption.
+    others = [value + 1, value - 1, value * 2, value / 2, 0.0, 1.0, value * float(np.exp(0.25 * rng.normal()))]
+    new = found.written(others[int(rng.integers(len(others)))])
+    old = found.source.slice(found.start, found.end)
+    if new == old:
+        return None
+    return Edit(f"makes `{old}` to `{new}`", (Splice(found.source.path, found.start, found.end, new),))

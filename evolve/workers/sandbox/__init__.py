@@ -1,0 +1,14 @@
+"""A hostile program under a hard clock.
+
+sandbox.py  what the harness uses: find, run, close, canary
+warden.py   the process that holds a trial, so that the harness need not
+watch.py    the clock, the output, memory: one trial until it ends or must
+bubble.py   a trial in bubblewrap           plain.py   a trial without
+view.py     what it sees of the host        folder.py  what goes into its folder and comes out
+seccomp.py  what it may ask of the kernel   kernel.py  what we ask of the kernel
+canary.py   attacks, for preflight          wire.py    messages to a warden
+"""
+
+from evolve.workers.sandbox.sandbox import Sandbox
+
+__all__ = ["Sandbox"]

@@ -1,0 +1,142 @@
+"""The few things of Linux that Python has no function for, and what /proc tells of processes."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import os
+import resource
+import select
+import time
+from collections.abc import Iterable
+
+from evolve.jobs import Limits
+
+__all__ = [
+    "adopt_orphans",
+    "children_of",
+    "forbid_privileges",
+    "parents",
+    "read_at",
+    "reap",
+    "resident",
+    "rlimits",
+    "share_of",
+    "wait_readable",
+]
+
+PAGE = os.sysconf("SC_PAGE_SIZE")
+_SET_NO_NEW_PRIVS, _SET_CHILD_SUBREAPER = 38, 36  # linux/prctl.h
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _prctl(option: int, value: int) -> None:
+    if _libc.prctl(option, value, 0, 0, 0):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def adopt_orphans() -> None:
+    """From now on, a descendant whose parent has died becomes a child of this process."""
+    _prctl(_SET_CHILD_SUBREAPER, 1)
+
+
+def forbid_privileges() -> None:
+    """No program that this process executes gains privileges by its file (set-user-id and the like)."""
+    _prctl(_SET_NO_NEW_PRIVS, 1)
+
+
+def wait_readable(descriptors: Iterable[int], seconds: float) -> list[int]:
+    """Those that have something, at the latest after `seconds`. A pidfd has when its process has ended."""
+    return select.select(list(descriptors), [], [], max(0.0, seconds))[0]
+
+
+def read_at(folder: int | None, path: str) -> bytes:
+    """A file of a /proc, whole; empty where it is gone or closed to us."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder)
+    except OSError:
+        return b""
+    try:
+        return os.read(file, 1 << 16)
+    except OSError:
+        return b""
+    finally:
+        os.close(file)
+
+
+def resident(folder: int, pid: str) -> int:
+    """Bytes in memory of a process, shared ones counted in full: an upper bound, and cheap."""
+    fields = read_at(folder, f"{pid}/statm").split()
+    return int(fields[1]) * PAGE if len(fields) > 1 else 0
+
+
+def share_of(folder: int, pid: str) -> int:
+    """Bytes in memory of a process, shared ones divided by their users; dearer. `resident`, where that is closed."""
+    for line in read_at(folder, f"{pid}/smaps_rollup").splitlines():
+        if line.startswith(b"Pss:"):
+            return int(line.split()[1]) << 10
+    return resident(folder, pid)
+
+
+def parents() -> dict[int, int]:
+    """Process -> parent, of every process in sight."""
+    found = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            fields = read_at(None, f"/proc/{name}/stat").rpartition(b")")[2].split()
+            if len(fields) > 1:
+                found[int(name)] = int(fields[1])
+    return found
+
+
+def children_of(pid: int) -> set[int]:
+    """All descendants of a process, by one look; more may be born meanwhile."""
+    below: dict[int, list[int]] = {}
+    for child, parent in parents().items():
+        below.setdefault(parent, []).append(child)
+    found: set[int] = set()
+    todo = [pid]
+    while todo:
+        for child in below.get(todo.pop(), []):
+            if child not in found:
+                found.add(child)
+                todo.append(child)
+    return found
+
+
+def rlimits(limits: Limits, processes: int | None) -> list[tuple[int, tuple[int, int]]]:
+    """What the kernel itself holds a process to: resource -> soft and hard limit. `processes`: of its user."""
+    size = limits.file_mb << 20
+    found = [
+        (resource.RLIMIT_CORE, (0, 0)),
+        (resource.RLIMIT_FSIZE, (size, size)),
+        (resource.RLIMIT_MSGQUEUE, (0, 0)),
+        (resource.RLIMIT_NOFILE, (1024, 4096)),
+    ]
+    if limits.cpu_seconds is not None:
+        whole = max(1, math.ceil(limits.cpu_seconds))  # the kernel counts in whole seconds
+        found.append((resource.RLIMIT_CPU, (whole, whole + 1)))
+    if processes is not None:
+        found.append((resource.RLIMIT_NPROC, (processes, processes)))
+    return found
+
+
+def reap(seconds: float) -> dict[int, tuple[int, float]]:
+    """Collect ended children until none is left or `seconds` are over: pid -> wait status, CPU seconds."""
+    found: dict[int, tuple[int, float]] = {}
+    end = time.monotonic() + seconds
+    pause = 0.0002
+    while True:
+        try:
+            pid, status, usage = os.wait4(-1, os.WNOHANG)
+        except ChildProcessError:
+            return found
+        if pid:
+            found[pid] = (status, usage.ru_utime + usage.ru_stime)
+        elif time.monotonic() > end:
+            return found
+        else:
+            time.sleep(pause)
+            pause = min(2 * pause, 0.02)

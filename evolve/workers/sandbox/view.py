@@ -1,0 +1,124 @@
+"""What a trial sees of the host, as bubblewrap's arguments: read-only system, this Python, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import site
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from evolve.jobs import Limits
+
+__all__ = ["HOME", "INSIDE_ID", "arguments", "check_visible", "home_path", "python_folders"]
+
+HOME = "/trial"
+"""The folder a trial starts in; a name that hosts don't use, so that it hides nothing a judge may show."""
+
+INSIDE_ID = 60001
+"""The user and group a trial of an ordinary user's harness sees itself as: nobody's on common systems."""
+
+_OURS = ("/", "/usr", "/proc", "/dev", "/tmp", HOME)
+_LINKS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+_SYSTEM = ("/etc/ld.so.cache", "/etc/alternatives")
+"""Without these, libraries in /usr/local/lib and Debian's `cc` are not found."""
+
+_GPU = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset", "nvidia-caps")
+
+
+def python_folders() -> list[Path]:
+    """Where this Python, its environment and their packages lie, outermost only; /usr is there anyhow."""
+    program = Path(sys.executable)
+    candidates = [Path(p) for p in (sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix)]
+    candidates += [program.parent.parent, program.resolve().parent.parent]
+    candidates += [
+        Path(p) for p in [*site.getsitepackages(), *sys.path] if p.endswith(("site-packages", "dist-packages"))
+    ]
+    candidates += [p.resolve() for p in candidates]
+    kept: list[Path] = []
+    for path in sorted({p for p in candidates if p.is_absolute() and p.is_dir() and p != Path("/")}):
+        if not any(path.is_relative_to(outer) for outer in [Path("/usr"), *kept]):
+            kept.append(path)
+    return kept
+
+
+def home_path() -> str:
+    """PATH of a trial: this Python first, then the system's programs."""
+    return os.pathsep.join([os.path.join(sys.prefix, "bin"), "/usr/local/bin", "/usr/bin", "/bin"])
+
+
+def check_visible(visible: Iterable[Path]) -> list[str]:
+    """Host paths as text. Raises ValueError where one is not there, not absolute, or hides what a trial needs."""
+    paths = []
+    for path in map(Path, visible):
+        inside = [outer for outer in ("/proc", "/dev", HOME) if path.is_relative_to(outer)]
+        if not path.is_absolute() or ".." in path.parts or str(path) in _OURS or inside:
+            raise ValueError(f"a trial cannot be shown {str(path)!r}: name an absolute path that is not one of {_OURS}")
+        if not path.exists():
+            raise ValueError(f"a trial cannot be shown {str(path)!r}: it does not exist")
+        paths.append(str(path))
+    return paths
+
+
+def arguments(
+    bwrap: str, limits: Limits, visible: Sequence[str], devices: Sequence[str], root: bool, lock_users: bool
+) -> list[str]:
+    """bwrap's command up to the program. `root`: keep what is needed to become another user, instead of a user
+    namespace. `lock_users`: forbid further ones by bubblewrap itself, where no system call filter does."""
+    command = [bwrap, "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
+    command += ["--die-with-parent", "--new-session", "--hostname", "trial"]
+    if root:
+        command += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    else:
+        command += ["--unshare-user", "--uid", str(INSIDE_ID), "--gid", str(INSIDE_ID)]
+        command += ["--disable-userns"] if lock_users else []
+    command += _system()
+    size = str(max(1, limits.scratch_mb) << 20)
+    # Sized and in this order: by default they are all writable and only bounded by the host's memory.
+    command += ["--proc", "/proc", "--dev", "/dev"]
+    command += ["--perms", "1777", "--size", size, "--tmpfs", "/dev/shm"]
+    command += ["--perms", "1777", "--size", size, "--tmpfs", "/tmp"]
+    command += _shown([*map(str, python_folders()), *visible])
+    command += ["--perms", "0700", "--size", size, "--tmpfs", HOME]
+    command += _accelerators(devices)
+    command += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", HOME]
+    return [*command, "--clearenv", "--setenv", "PATH", home_path(), "--setenv", "HOME", HOME]
+
+
+def _shown(paths: Sequence[str]) -> list[str]:
+    """Read-only binds at the same place. The folders above are made here, for bwrap would close them to others."""
+    command: list[str] = []
+    made, bound = {"/", "/tmp"}, [Path("/usr")]
+    for path in map(Path, paths):
+        for above in reversed(path.parents):
+            if str(above) not in made and not any(above.is_relative_to(outer) for outer in bound):
+                made.add(str(above))
+                command += ["--perms", "0755", "--dir", str(above)]
+        bound.append(path)
+        command += ["--ro-bind", str(path), str(path)]
+    return command
+
+
+def _system() -> list[str]:
+    command = ["--ro-bind", "/usr", "/usr", "--perms", "0755", "--dir", "/etc"]
+    if os.path.isdir("/usr/games"):
+        command += ["--size", "4096", "--tmpfs", "/usr/games", "--remount-ro", "/usr/games"]
+    for name in _LINKS:
+        if os.path.islink(f"/{name}"):
+            command += ["--symlink", os.readlink(f"/{name}"), f"/{name}"]
+        elif os.path.isdir(f"/{name}"):
+            command += ["--ro-bind", f"/{name}", f"/{name}"]
+    for path in _SYSTEM:
+        command += ["--ro-bind-try", path, path]
+    return command
+
+
+def _accelerators(devices: Sequence[str]) -> list[str]:
+    """The files of the named GPUs. Written from NVIDIA's documentation, not tried on a GPU."""
+    numbers = [name.partition(":")[2] for name in devices if name.startswith("cuda:")]
+    if not numbers:
+        return []
+    command = ["--ro-bind-try", "/sys", "/sys"]
+    for name in [*(f"nvidia{number}" for number in numbers), *_GPU]:
+        command += ["--dev-bind-try", f"/dev/{name}", f"/dev/{name}"]
+    return command

@@ -1,0 +1,122 @@
+"""One trial under its clock: output, memory and processes, until it ends or must."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+from evolve.jobs import Limits
+from evolve.workers.sandbox.kernel import resident, share_of, wait_readable
+
+__all__ = ["EVERY", "INODES", "Output", "Process", "Verdict", "explain", "members_excess", "watch"]
+
+EVERY = 0.02
+"""Seconds between looks at memory. A process fills some 2 GB/s (measured on one core), so 40 MB go unseen."""
+
+INODES = 65_536
+"""Files a trial may have: tmpfs takes about 1 KB of kernel memory for each, whatever its size."""
+
+_CHUNK = 1 << 16
+
+
+class Process(Protocol):
+    """A started trial, of either kind."""
+
+    exited: int
+    """Readable once the program itself has ended."""
+
+    def excess(self, limits: Limits) -> str:
+        """What it has too much of, in words; empty where nothing."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Why watching ended: by itself (all false), late, too large (a reason), or nobody waits for it any more."""
+
+    late: bool = False
+    reason: str = ""
+    abandoned: bool = False
+
+
+class Output:
+    """One capped pipe. What is beyond the cap moves to nowhere inside the kernel, so that a flood costs little."""
+
+    def __init__(self, pipe: int, most: int) -> None:
+        self.pipe, self._most, self._kept = pipe, most, bytearray()
+        os.set_blocking(pipe, False)
+        self._nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+
+    def take(self) -> bool:
+        """Take a piece of what is there; False where nothing will come any more, or is there now."""
+        room = self._most - len(self._kept)
+        try:
+            if room <= 0:
+                return os.splice(self.pipe, self._nowhere, 1 << 20) > 0
+            piece = os.read(self.pipe, min(room, _CHUNK))
+        except BlockingIOError:
+            return False
+        self._kept += piece
+        return bool(piece)
+
+    def finish(self) -> bytes:
+        """The writers are dead: what the pipe still holds (never more than its own size), and what was kept."""
+        end = time.monotonic() + 1.0
+        while self.take() and time.monotonic() < end:
+            pass
+        os.close(self.pipe)
+        os.close(self._nowhere)
+        return bytes(self._kept)
+
+
+def watch(process: Process, outputs: list[Output], limits: Limits, started: float, harness: list[int]) -> Verdict:
+    """Until the program has ended, its clock has (`started` on `time.monotonic`), it has too much of something, or
+    one of `harness` is readable."""
+    deadline = started + limits.seconds + limits.grace
+    look = started + EVERY
+    open_pipes = {output.pipe: output for output in outputs}
+    while True:
+        now = time.monotonic()
+        if now >= deadline:
+            return Verdict(late=True)
+        if now >= look:
+            reason = process.excess(limits)
+            if reason:
+                return Verdict(reason=reason)
+            spent = time.monotonic() - now
+            # Looks at many processes are dear: never more than a fifth of a core.
+            look = now + max(EVERY, 5 * spent)
+        ready = wait_readable([process.exited, *harness, *open_pipes], min(deadline, look) - time.monotonic())
+        for descriptor in ready:
+            if descriptor in open_pipes and not open_pipes[descriptor].take():
+                del open_pipes[descriptor]
+        if any(descriptor in ready for descriptor in harness):
+            return Verdict(abandoned=True)
+        if process.exited in ready:
+            return Verdict()
+
+
+def members_excess(folder: int, pids: list[str], limits: Limits) -> str:
+    """Too many processes, or too much memory of all together? `folder`: a /proc in which they are `pids`."""
+    most = limits.memory_mb << 20
+    if len(pids) > limits.processes:
+        return f"killed: more than {limits.processes} processes"
+    if sum(resident(folder, pid) for pid in pids) > most and sum(share_of(folder, pid) for pid in pids) > most:
+        return f"killed: more than {limits.memory_mb} MB of memory"
+    return ""
+
+
+def explain(code: int, limits: Limits) -> str:
+    """An exit code (-N for signal N) in a sentence; empty for 0."""
+    if code >= 0:
+        return f"exit code {code}" if code else ""
+    if -code == signal.SIGXCPU:
+        return f"killed: more than {limits.cpu_seconds:g} s of CPU in one process" if limits.cpu_seconds else "SIGXCPU"
+    if -code == signal.SIGXFSZ:
+        return f"killed: a file of more than {limits.file_mb} MB"
+    try:
+        return f"ended by signal {-code} ({signal.Signals(-code).name})"
+    except ValueError:
+        return f"ended by signal {-code}"

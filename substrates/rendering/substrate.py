@@ -1,0 +1,324 @@
+"""The rendering domain: the same answers with less work.
+
+The ruler stands outside: jobs are drawn afresh from a seed that no trial sees, the right answers never enter the
+sandbox, and the cost is counted by a program that the engine cannot reach.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import platform
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+from deap import base, tools
+
+from evolve.errors import UsageError
+from evolve.genome import Genome
+from evolve.substrate import (
+    Bench,
+    Bout,
+    Case,
+    Clock,
+    Conditions,
+    Control,
+    Findings,
+    Metric,
+    Outcome,
+    Purpose,
+    Record,
+    Substrate,
+    content_key,
+)
+from substrates.rendering.findings import findings_of
+from substrates.rendering.meter import Meter, Wrong, has_valgrind
+from substrates.rendering.settings import Measure, Objective, RenderingSettings
+from substrates.rendering.task import Job, Task
+
+__all__ = ["Rendering"]
+
+_SOURCES = ("driver.py", "meter.py", "task.py", "liquid.py", "canvas.py", "reference.py")
+"""What decides a score: where one of them changes, a new segment opens."""
+
+
+class Rendering(Substrate):
+    """Liquid templates or canvas scenes; `settings.task` says which."""
+
+    schema = RenderingSettings
+    sandboxed = True
+
+    def __init__(self, settings: RenderingSettings) -> None:
+        _check(settings)
+        self.settings = settings
+        self.task = task_of(settings.task)
+        counted = settings.measure is not Measure.time and has_valgrind()
+        if settings.measure is Measure.instructions and not counted:
+            raise UsageError(
+                "substrate.measure=instructions needs valgrind, which is not here. Install it: apt-get install "
+                "valgrind. Or measure processor time: substrate.measure=time."
+            )
+        self.deterministic = counted
+        how = "instructions executed for a job" if counted else "processor time of a job"
+        self.metric = Metric(
+            "work",
+            "million instructions/job" if counted else "ms/job",
+            "lower",
+            f"It is the {how}: an engine could leave work out, remember answers or meddle with the count. Every answer "
+            "is compared with the judge's outside the sandbox, jobs are fresh for every duel, and the count is kept "
+            f"by {'valgrind' if counted else 'the kernel'}, outside the engine's reach.",
+        )
+        self.clock = Clock(
+            settings.seconds,
+            "seconds",
+            "all programs of a trial: gate, measured jobs; a stuck engine ends here",
+            2,
+        )
+        self._empty: dict[str, int] = {}
+        self._lock = threading.Lock()
+        self._seeds: Mapping[str, Genome] = {}
+
+    def admit(self, seeds: Mapping[str, Genome]) -> Sequence[str]:
+        for name, genome in seeds.items():
+            if self.task.entry not in genome:
+                raise UsageError(
+                    f"The seed {name!r} has no file {self.task.entry}, where substrate.task={self.task.name} looks for "
+                    f"{self.task.call}(). Its files: {', '.join(list(genome)[:12])}."
+                )
+        self._seeds = seeds
+        if not self.deterministic and self.settings.measure is Measure.auto:
+            return (
+                "valgrind is not here (apt-get install valgrind): processor time is measured, in interleaved pairs.",
+            )
+        return ()
+
+    def brief(self) -> str:
+        return (
+            f"Make this {self.task.name} engine do less work ({self.metric.unit}) for the same answers. "
+            f"{self.task.entry} defines {self.task.call}(); it is pure Python with the standard library only. Every "
+            "answer must stay the same, byte for byte, also where the engine must refuse its input. Nothing is asked "
+            "twice: caches of answers are worthless. What is done on import is not counted."
+        )
+
+    def conditions(self, generation: int, state: Mapping[str, Any], purpose: Purpose) -> Conditions:
+        measured = "instructions" if self.deterministic else "time"
+        machine = platform.machine() if self.deterministic else f"{platform.machine()} {platform.processor()}"
+        return {
+            "task": self.task.name,
+            "measure": measured,
+            "jobs": [self.settings.jobs, self.settings.gate],
+            "drawn": content_key("jobs", self.settings.seed, purpose == "audit"),
+            "blocks": self.settings.audits if purpose == "audit" else 1,
+            "evaluator": _evaluator(),
+            "hardware": f"{machine} {platform.python_implementation()} {platform.python_version()}",
+        }
+
+    # -- a trial -------------------------------------------------------------------------------
+
+    def trial(self, case: Case, bench: Bench) -> Outcome:
+        meter = Meter(self.task, bench)
+        try:
+            if not case.stream.startswith(("duel", "A/A", "confirm")):  # its gate was passed when it was tried
+                self._gate(meter, case)
+            blocks = [self._cost(meter, case, block, bench) for block in range(case.conditions["blocks"])]
+        except Wrong as wrong:
+            evidence = {"reason": wrong.reason, **{k: _shown(v) for k, v in wrong.said.items() if k != "job"}}
+            return Outcome(wrong.status, evidence=evidence)  # type: ignore[arg-type]
+        metrics, evidence = {}, {}
+        if case.stream == "select" or (case.stream == "trial" and Objective.allocations in self.settings.objectives):
+            jobs = self._jobs(case, 0)
+            if (count := meter.allocations(case.genome, jobs, self.settings.seconds)) is not None:
+                metrics["allocations_per_job"] = count / len(jobs)
+        if case.stream == "select":
+            evidence["hot"] = meter.lines(case.genome, self._jobs(case, 0)[:6], self.settings.seconds)
+        if len(blocks) > 1:
+            evidence["blocks"] = blocks
+        return Outcome("ok", float(np.mean(blocks)), metrics, evidence)
+
+    def _gate(self, meter: Meter, case: Case) -> None:
+        """Every visible and many hidden jobs, natively: right, and in time. Raises Wrong."""
+        visible = self.task.visible()
+        hidden = _drawn(self.task.name, _seed_of(case.conditions["drawn"], "gate"), self.settings.gate)
+        seconds = self.settings.job_seconds * max(1, math.ceil((len(visible) + len(hidden)) / 20))
+        try:
+            meter.answers(case.genome, [*visible, *hidden], seconds)
+        except Wrong as wrong:
+            number = wrong.said.get("job")
+            if not isinstance(number, int):
+                raise
+            if number >= len(visible):  # what is hidden stays so
+                raise Wrong("invalid", "a hidden job's answer is wrong; all visible ones are right") from None
+            job = visible[number]
+            said = {"asked": job.args, "wanted": job.expected, "got": wrong.said["got"]}
+            raise Wrong("invalid", f"visible job {number + 1} is answered wrongly", **said) from None
+
+    def _cost(self, meter: Meter, case: Case, block: int, bench: Bench) -> float:
+        """Of one job, in the metric's unit."""
+        jobs = self._jobs(case, block)
+        if not self.deterministic:
+            return 1e3 * meter.answers(case.genome, jobs, self._left(case, bench)).cpu_seconds / len(jobs)
+        work = meter.instructions(case.genome, jobs, self._left(case, bench)) - self._start(meter, case, bench)
+        return work / len(jobs) / 1e6
+
+    def _start(self, meter: Meter, case: Case, bench: Bench) -> int:
+        """Instructions of a process that is asked nothing: Python's start and the engine's import."""
+        digest = case.genome.digest
+        if digest not in self._empty:
+            count = meter.instructions(case.genome, [], self._left(case, bench))
+            with self._lock:
+                self._empty[digest] = count
+        return self._empty[digest]
+
+    def _jobs(self, case: Case, block: int) -> list[Job]:
+        """The same for measuring and trying, so that scores compare; fresh for every duel."""
+        alike = case.stream in ("select", "trial", "audit", "preflight")
+        # The twin of an A/A test is measured anew, on the same jobs: other jobs cost other work.
+        what = "measured" if alike else f"{case.stream.removesuffix(' twin')} {case.repeat}"
+        return _drawn(self.task.name, _seed_of(case.conditions["drawn"], what, block), self.settings.jobs)
+
+    def _left(self, case: Case, bench: Bench) -> float:
+        """Seconds until the trial's clock ends, its grace left to the machine; each block of an audit has a clock."""
+        if case.conditions["blocks"] > 1:
+            return self.settings.seconds
+        return max(0.1, bench.deadline - self.clock.grace - time.monotonic())
+
+    # -- a bout --------------------------------------------------------------------------------
+
+    def compare(self, incumbent: Case, challengers: Sequence[Case], bench: Bench) -> list[Bout]:
+        if not self.deterministic:
+            with bench.exclusive() as alone:
+                return [self._pairs(incumbent, challenger, alone) for challenger in challengers]
+        parent, *others = bench.trials([incumbent, *challengers])
+        return [self._gain(parent, other) for other in others]
+
+    def _gain(self, parent: Outcome, other: Outcome) -> Bout:
+        """Log of the ratio of instructions; a gain that is not worth its line counts as none."""
+        if not other.ok:
+            return Bout(last=True, failed=other.status)
+        if parent.score is None or other.score is None:
+            return Bout(last=True)
+        gain = math.log(parent.score / other.score) if min(parent.score, other.score) > 0 else 0.0
+        gain = gain if abs(gain) >= self.settings.least else 0.0
+        return replace(Bout.of([gain], last=True), exact=True)
+
+    def _pairs(self, incumbent: Case, challenger: Case, alone: Bench) -> Bout:
+        """Log ratios of processor time over interleaved pairs, who starts taking turns, jobs fresh for each pair."""
+        meter, gains = Meter(self.task, alone), []
+        for pair in range(self.settings.pairs):
+            jobs = _drawn(
+                self.task.name,
+                _seed_of(incumbent.conditions["drawn"], incumbent.stream, incumbent.repeat, pair),
+                self.settings.jobs,
+            )
+            order = (incumbent, challenger) if pair % 2 else (challenger, incumbent)
+            took: dict[str, float] = {}
+            for who, case in zip(("a", "b"), order, strict=True):
+                try:
+                    took[who] = meter.answers(case.genome, jobs, self.settings.seconds).cpu_seconds
+                except Wrong as wrong:
+                    if case is challenger:
+                        return Bout(last=True, failed=wrong.status)  # type: ignore[arg-type]
+                    return Bout(last=True)
+            first, second = took["a"], took["b"]
+            gains.append(math.log(first / second) if pair % 2 else math.log(second / first))
+        return Bout.of([gain - self.settings.least for gain in gains])
+
+    # -- the rest ------------------------------------------------------------------------------
+
+    def rank(self, history: Sequence[Mapping[str, Outcome]], state: Mapping[str, Any]) -> dict[str, float]:
+        if len(self.settings.objectives) == 1:
+            return super().rank(history, state)
+        return _pareto(history[-1], self.settings.objectives)
+
+    def controls(self) -> Iterable[Control]:
+        if self._seeds:
+            name = min(self._seeds)
+            yield from (replace(c, lineage=name) for c in self.task.controls(self._seeds[name]))
+
+    def findings(self, record: Record) -> Findings:
+        return findings_of(record, self.metric, self.task.name)
+
+
+def task_of(name: str) -> Task:
+    """Raises UsageError for an unknown one, and where what it needs is not installed."""
+    if name == "liquid":
+        from substrates.rendering.liquid import Liquid
+
+        return Liquid()
+    if name == "canvas":
+        from substrates.rendering.canvas import Canvas
+
+        return Canvas()
+    raise UsageError(f"substrate.task={name}: there is no such task. Known: liquid, canvas.")
+
+
+class _Fitness(base.Fitness):  # type: ignore[misc]
+    weights = (-1.0, -1.0)
+
+
+class _Individual:
+    """Module-level, not `creator`: it can be pickled."""
+
+    def __init__(self, lineage: str, values: tuple[float, ...]) -> None:
+        self.lineage = lineage
+        self.fitness = _Fitness(values)
+
+
+def _pareto(outcomes: Mapping[str, Outcome], objectives: Sequence[Objective]) -> dict[str, float]:
+    """Ranks by NSGA-II: the front first, within a front the emptier places; what has no score comes last."""
+    known = []
+    for name, outcome in sorted(outcomes.items()):
+        values = {Objective.work: outcome.score, Objective.allocations: outcome.metrics.get("allocations_per_job")}
+        found = [values[o] for o in objectives]
+        if all(value is not None for value in found):
+            known.append(_Individual(name, tuple(float(v) for v in found if v is not None)))
+    order = tools.selNSGA2(known, len(known))
+    ranks = dict.fromkeys(outcomes, -math.inf)
+    ranks.update({one.lineage: -float(place) for place, one in enumerate(order)})
+    return ranks
+
+
+def _check(settings: RenderingSettings) -> None:
+    least = {"jobs": 1, "gate": 1, "seconds": 1, "job_seconds": 0.05, "pairs": 2, "audits": 2, "least": 0, "seed": 0}
+    for key, floor in least.items():
+        value = getattr(settings, key)
+        if not floor <= value < math.inf:
+            raise UsageError(f"substrate.{key}={value} means nothing: give {floor:g} or more.")
+    if not settings.objectives or settings.objectives[0] is not Objective.work or len(settings.objectives) > 2:
+        raise UsageError("substrate.objectives: give [work] or [work,allocations].")
+
+
+@lru_cache(maxsize=512)
+def _drawn_tuple(task: str, seed: int, count: int) -> tuple[Job, ...]:
+    return tuple(task_of(task).jobs(seed, count))
+
+
+def _drawn(task: str, seed: int, count: int) -> list[Job]:
+    return list(_drawn_tuple(task, seed, count))
+
+
+def _seed_of(*parts: Any) -> int:
+    return int(content_key(*parts)[:8], 16)
+
+
+@lru_cache(maxsize=1)
+def _evaluator() -> str:
+    place = files("substrates.rendering")
+    texts = [place.joinpath(name).read_bytes() for name in _SOURCES if place.joinpath(name).is_file()]
+    return hashlib.sha256(b"\0".join(texts)).hexdigest()[:16]
+
+
+def _shown(value: Any) -> Any:
+    """As JSON, cut: evidence is for reading."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")[:600] if value.isascii() else value[:200].hex()
+    if isinstance(value, str):
+        return value[:1500]
+    return value if len(json.dumps(value)) < 2000 else json.dumps(value)[:2000]

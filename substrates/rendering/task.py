@@ -1,0 +1,39 @@
+"""What is rendered: jobs with their exact answers, made on the trusted side."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+from evolve.genome import Genome
+from evolve.substrate import Control
+
+__all__ = ["Job", "Task"]
+
+
+@dataclass(frozen=True)
+class Job:
+    args: tuple[Any, ...]  # JSON values, the positional arguments of the call
+    expected: bytes  # what must come out; text as UTF-8; b"!error" where it must raise
+
+
+class Task(ABC):
+    """One kind of rendering: the file and the function that are called, and jobs for it."""
+
+    name: str
+    entry: str
+    call: str
+    unit: str
+
+    @abstractmethod
+    def visible(self) -> list[Job]:
+        """Written by hand; the mutator may read them."""
+
+    @abstractmethod
+    def jobs(self, seed: int, count: int) -> list[Job]:
+        """Fresh ones; equal seed, equal jobs."""
+
+    @abstractmethod
+    def controls(self, seed_genome: Genome) -> list[Control]:
+        """Known answers, derived from the seed's files."""
