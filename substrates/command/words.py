@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from evolve.genome import Globs
 from evolve.substrate import Findings, GenomeSettings, Metric, Record, Table
 from substrates.command.ends import fraction
 from substrates.command.repository import Base
-from substrates.command.scope import Scope, matcher
+from substrates.command.scope import Scope
 from substrates.command.settings import CommandSettings
 
 __all__ = ["brief", "findings", "metric", "remarks"]
@@ -48,11 +49,11 @@ def remarks(
     texts = scope.texts
     size = sum(map(len, texts.values()))
     found = [f"{base.place} at {base.commit[:10]}: {len(texts)} files may be edited, {size:,} characters"]
-    wanted, unwanted = matcher(genome.include), matcher(genome.exclude)
-    kept_out = [path for path in ruler if wanted(path) and not unwanted(path)]
+    globs = Globs(tuple(genome.include), tuple(genome.exclude))
+    kept_out = [path for path in ruler if path in globs]
     if kept_out:
         found.append(f"not editable though the globs match, for they measure or check: {_list(kept_out)}")
-    unread = [p for p in base.tracked if wanted(p) and not unwanted(p) and p not in texts and p not in ruler]
+    unread = [p for p in base.tracked if p in globs and p not in texts and p not in ruler]
     if unread:
         found.append(f"not editable though the globs match, for they are no text of under 256 kB: {_list(unread)}")
     named = [p for p in texts if any(p in script for script in _scripts(base, ruler, laid))]

@@ -11,12 +11,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from evolve.substrate import Case, Limits, Outcome, Ran, Substrate
-from evolve.workers import RecordedBench
 
 
 class PlainBench:
@@ -141,30 +137,3 @@ SMALL = {
     "README.md": "# Small\n",
 }
 """Fewer lines are better, and the word `one` has to stay."""
-
-
-def plain_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The engine's own bench, with plain processes in the place of the sandbox: what is tested here is the domain."""
-
-    @contextmanager
-    def whole(self: RecordedBench) -> Iterator[RecordedBench]:
-        with self._workers.exclusive():
-            yield self
-
-    @contextmanager
-    def slot(self: RecordedBench) -> Iterator[RecordedBench]:
-        with self._workers.lease():
-            yield self
-
-    def run(self: RecordedBench, argv: Sequence[str], limits: Limits, **more: Any) -> Ran:
-        return run_plainly(argv, limits, more.get("files") or {}, more.get("keep", ()), more.get("environment") or {})
-
-    folders: dict[int, tempfile.TemporaryDirectory[str]] = {}
-
-    def scratch(self: RecordedBench) -> Path:
-        return Path(folders.setdefault(threading.get_ident(), tempfile.TemporaryDirectory(prefix="scratch-")).name)
-
-    monkeypatch.setattr(RecordedBench, "exclusive", whole)
-    monkeypatch.setattr(RecordedBench, "lease", slot)
-    monkeypatch.setattr(RecordedBench, "run", run, raising=False)
-    monkeypatch.setattr(RecordedBench, "scratch", property(scratch), raising=False)

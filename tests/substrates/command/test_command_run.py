@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from plain_bench import SMALL, git, plain_engine, repository, state_of, write
+from plain_bench import SMALL, git, repository, state_of, write
 
 from evolve.__main__ import main
 from evolve.config import AcceptanceSettings, RunSettings, SelectionSettings, Settings
@@ -32,7 +32,6 @@ COUNT = CommandSettings(
 
 @pytest.fixture(autouse=True)
 def _plain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plain_engine(monkeypatch)
     monkeypatch.chdir(tmp_path)
 
 

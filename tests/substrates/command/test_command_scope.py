@@ -1,4 +1,4 @@
-"""Which files a genome holds: globs, protected files, and the session files of pi-autoresearch."""
+"""Which files a genome holds: those no command names, and the session files of pi-autoresearch."""
 
 from __future__ import annotations
 
@@ -13,34 +13,9 @@ from plain_bench import SMALL, PlainBench, git, repository, state_of, write
 from evolve.errors import UsageError
 from evolve.substrate import Case, GenomeSettings
 from substrates.command.auto import is_living, is_session_file, read_session
-from substrates.command.scope import matcher, named_files
+from substrates.command.scope import named_files
 from substrates.command.settings import CommandSettings
 from substrates.command.substrate import Command
-
-
-@pytest.mark.parametrize(
-    ("glob", "yes", "no"),
-    [
-        ("**", ["a", "a/b", ".x/y"], []),
-        ("src/**", ["src/a", "src/a/b.py"], ["src", "lib/src/a", "srcs/a"]),
-        ("src/", ["src/a", "src/a/b.py"], ["src"]),
-        ("**/*.py", ["a.py", "a/b.py", "a/b/c.py"], ["a.pyc", "a.py/b"]),
-        ("*.py", ["a.py"], ["a/b.py"]),
-        ("./*.py", ["a.py"], ["a/b.py"]),
-        ("src/*.py", ["src/a.py"], ["src/a/b.py"]),
-        ("a/**/z", ["a/z", "a/b/z", "a/b/c/z"], ["az", "a/b"]),
-        ("a?[bc].t", ["a1b.t", "aac.t"], ["a/b.t", "a1d.t"]),
-        ("a[!b]", ["ac"], ["ab", "a/"]),
-        ("a*b*c", ["abc", "aXbYc"], ["ab/c"]),
-        ("a.b", ["a.b"], ["axb"]),
-        ("[", ["["], ["a"]),
-        ("", [], ["a"]),
-    ],
-)
-def test_globs(glob: str, yes: list[str], no: list[str]) -> None:
-    matches = matcher([glob])
-    assert [path for path in yes if not matches(path)] == []
-    assert [path for path in no if matches(path)] == []
 
 
 @pytest.mark.parametrize(
