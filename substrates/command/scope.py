@@ -2,51 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import shlex
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from evolve.genome import Genome
 
-__all__ = ["Scope", "matcher", "named_files"]
-
-
-def matcher(globs: Iterable[str]) -> Callable[[str], bool]:
-    """Whether a path matches one of the globs: `*` and `?` within a name, `**` over any number of folders (none too),
-    a trailing `/` for all below."""
-    patterns = [re.compile(_translated(glob)) for glob in globs]
-    return lambda path: any(pattern.fullmatch(path) for pattern in patterns)
-
-
-def _translated(glob: str) -> str:
-    parts = [part for part in glob.removeprefix("./").split("/") if part != "."]
-    if parts and parts[-1] == "":
-        parts[-1] = "**"
-    found = ""
-    for part in parts[:-1]:
-        found += "(?:[^/]+/)*" if part == "**" else _name(part) + "/"
-    return found + (".+" if parts[-1:] == ["**"] else _name(parts[-1] if parts else ""))
-
-
-_PIECE = re.compile(r"\*+|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)
-
-
-def _name(glob: str) -> str:
-    """One name of a path: nothing in it crosses a `/`."""
-    found = ""
-    for piece in _PIECE.findall(glob):
-        if piece.startswith("*"):
-            found += "[^/]*"
-        elif piece == "?":
-            found += "[^/]"
-        elif len(piece) > 1:
-            inner = piece[1:-1].replace("\\", r"\\")
-            found += f"(?!/)[^{inner[1:]}]" if inner.startswith("!") else f"(?!/)[{inner}]"
-        else:
-            found += re.escape(piece)
-    return found
+__all__ = ["Scope", "named_files"]
 
 
 def named_files(command: str, tracked: Collection[str]) -> list[str]:

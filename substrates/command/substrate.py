@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from evolve.errors import UsageError
-from evolve.genome import Genome
+from evolve.genome import Genome, Globs
 from evolve.substrate import (
     Attempt,
     Bench,
@@ -47,7 +47,7 @@ from substrates.command.hidden import Hidden, lay_hidden
 from substrates.command.laying import Bed, tail
 from substrates.command.parsers import Unreadable, read
 from substrates.command.repository import Base, open_base
-from substrates.command.scope import Scope, matcher, named_files
+from substrates.command.scope import Scope, named_files
 from substrates.command.settings import CommandSettings
 
 __all__ = ["Command"]
@@ -117,11 +117,11 @@ class Command(Substrate):
 
     @cached_property
     def _scope(self) -> Scope:
-        wanted, unwanted = matcher(self._genome.include), matcher(self._genome.exclude)
+        globs = Globs(tuple(self._genome.include), tuple(self._genome.exclude))
         ruler = set(self._ruler)
 
         def editable(path: str) -> bool:
-            return wanted(path) and not unwanted(path) and path not in ruler and not is_session_file(path)
+            return path in globs and path not in ruler and not is_session_file(path)
 
         texts = {
             path: text for path in self.base.tracked if editable(path) and (text := self.base.text(path)) is not None

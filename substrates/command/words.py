@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from evolve.genome import Globs
 from evolve.substrate import Findings, GenomeSettings, Metric, Record, Table
 from substrates.command.ends import fraction
 from substrates.command.repository import Base
-from substrates.command.scope import Scope, matcher
+from substrates.command.scope import Scope
 from substrates.command.settings import CommandSettings
 
 __all__ = ["brief", "findings", "metric", "remarks"]
@@ -48,11 +49,11 @@ def remarks(
     texts = scope.texts
     size = sum(map(len, texts.values()))
     found = [f"{base.place} at {base.commit[:10]}: {len(texts)} files may be edited, {size:,} characters"]
-    wanted, unwanted = matcher(genome.include), matcher(genome.exclude)
-    kept_out = [path for path in ruler if wanted(path) and not unwanted(path)]
+    globs = Globs(tuple(genome.include), tuple(genome.exclude))
+    kept_out = [path for path in ruler if path in globs]
     if kept_out:
         found.append(f"not editable though the globs match, for they measure or check: {_list(kept_out)}")
-    unread = [p for p in base.tracked if wanted(p) and not unwanted(p) and p not in texts and p not in ruler]
+    unread = [p for p in base.tracked if p in globs and p not in texts and p not in ruler]
     if unread:
         found.append(f"not editable though the globs match, for they are no text of under 256 kB: {_list(unread)}")
     named = [p for p in texts if any(p in script for script in _scripts(base, ruler, laid))]
@@ -83,28 +84,34 @@ def findings(settings: CommandSettings, plain: Findings, record: Record) -> Find
     for name, (count, gain) in gains.items():
         audit = record.audits.get((name, record.final[name].digest))
         said = "" if audit is None else audit.status if audit.score is None else f"{audit.score:.6g}"
-        rows.append((name, count, f"{100 * gain:+.2f} %", said))
+        rows.append((name, count, f"× {gain:.4g}", said))
         if audit is not None and not audit.ok:
             notes.append(f"{name} failed the audit ({audit.status}): merge nothing of it unread.")
     best = max(gains, key=lambda name: gains[name][1])
-    count, gain = gains[best]
-    sentence = plain.sentence
+    count, factor = gains[best]
+    kept = sum(a.verdict == "keep" for a in record.attempts)
+    sentence = f"{kept} of {len(record.attempts)} attempts were kept"
+    after = record.audits.get((best, record.final[best].digest))
+    before = record.audits.get((best, record.seeds[best].digest))
     if count:
-        sentence += f" By its duels, {best} is {100 * gain:.3g} % better than the unmodified code."
+        sentence += f"; by its duels, {best} is better than the unmodified code by a factor of {factor:.4g}"
+    if after is not None and before is not None and after.score is not None and before.score is not None:
+        sentence += f"; in the audit {settings.metric} is {after.score:.6g}, and {before.score:.6g} unmodified"
     return replace(
         plain,
-        sentence=sentence,
-        figures={**plain.figures, "gain_percent": 100 * gain},
+        sentence=f"{sentence}.",
+        score=plain.score if after is None else after.score,
+        figures={**plain.figures, "gain_factor": factor},
         tables=(*plain.tables, Table("Lineages", ("lineage", "kept", "gain by duels", "audit"), tuple(rows))),
         notes=(*plain.notes, *notes),
     )
 
 
 def _gain(settings: CommandSettings, record: Record, lineage: str) -> tuple[int, float]:
-    """(kept changes between seed and champion, what they gained together as a fraction)."""
+    """(kept changes between seed and champion, the factor that they gained together)."""
     kept = [a for a in record.attempts if a.lineage == lineage and a.verdict == "keep"]
     genome, count, factor = record.final[lineage], 0, 1.0
     for attempt in reversed(kept):  # one that was dethroned is no part of the champion
         if attempt.genome == genome:
             genome, count, factor = attempt.parent, count + 1, factor * (1 + fraction(settings, attempt))
-    return count, factor - 1
+    return count, factor

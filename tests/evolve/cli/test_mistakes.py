@@ -23,10 +23,10 @@ def _away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        ([], "No domain was named. Start one of these:\n  python -m evolve +domain=finance"),
+        ([], "No domain was named. Start one of these:\n  python -m evolve +domain="),
         (["run.generations=3"], "No domain was named."),
         (["domain=finance"], "domain=finance: a domain is added with a plus. Type +domain=finance."),
-        (["+domain=finanse"], "There is no domain 'finanse'. Domains: finance. Did you mean +domain=finance?"),
+        (["+domain=finanse"], "finance. Did you mean +domain=finance?"),
         ([RUN, "run.generation=3"], "There is no setting 'run.generation'. Did you mean 'run.generations'?"),
         ([RUN, "+run.generation=3"], "There is no setting 'generation'."),
         ([RUN, "+x=3"], "There is no setting 'x'."),
