@@ -20,6 +20,7 @@ from evolve.jobs import Limits
 from evolve.workers.sandbox.kernel import (
     BrokenSandbox,
     counts_users_by_namespace,
+    parent_of,
     read_at,
     reap,
     rlimits,
@@ -58,6 +59,7 @@ class Bubble:
         self._init = self._first = -1
         self._spent = 0.0
         self._outer = self.exited = -1
+        self._ended: dict[int, tuple[int, float]] = {}
 
     def start(self, argv: Sequence[str], environment: Mapping[str, str], stdin: int) -> tuple[int, int | None]:
         """Up to the gate. Returns a descriptor of the trial's folder, and who must own what is laid into it."""
@@ -81,7 +83,7 @@ class Bubble:
             )
         self.exited = self._own(os.pidfd_open(self._outer))
         self._first = self._reported()
-        init = int(read_at(None, f"/proc/{self._first}/stat").rpartition(b")")[2].split()[1])
+        init = parent_of(self._first)
         self._init = self._own(os.pidfd_open(init))
         root = f"/proc/{init}/root"
         # Once open, these outlive the namespace.
@@ -118,19 +120,27 @@ class Bubble:
         elif self.exited >= 0:
             # Before its report nothing of the genome runs; what is left of bwrap finds the gate gone, and ends.
             _kill(self.exited)
-        if self._gate is not None:
-            self._gate.close()
+        self._shut()
+        self._ended |= reap(_DEATH)
 
     def end(self) -> tuple[int, float]:
         """After `stop`: the exit code (-N for signal N) and the CPU seconds of the trial's processes that ended."""
-        ended = reap(5.0)
+        if self._outer not in self._ended:
+            raise BrokenSandbox("bubblewrap could not be ended")
+        code = os.waitstatus_to_exitcode(self._ended[self._outer][0])
+        spent = sum(cpu for _, cpu in self._ended.values()) - self._spent
+        return (128 - code if code in _SIGNALS else code), max(0.0, round(spent, 6))
+
+    def release(self) -> None:
+        """Close what is open for it."""
+        self._shut()
         for descriptor in self._owned:
             os.close(descriptor)
         self._owned.clear()
-        status = ended.get(self._outer, (0, 0.0))[0]
-        code = os.waitstatus_to_exitcode(status)
-        spent = sum(cpu for _, cpu in ended.values()) - self._spent
-        return (128 - code if code in _SIGNALS else code), max(0.0, round(spent, 6))
+
+    def _shut(self) -> None:
+        if self._gate is not None:
+            self._gate.close()
 
     def _processes(self, limits: Limits) -> int | None:
         """What RLIMIT_NPROC must be: its user's processes, where a trial has one that counts for itself."""

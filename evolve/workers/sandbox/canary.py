@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evolve.jobs import Limits, Ran
+from evolve.workers.sandbox.view import python_paths
 
 if TYPE_CHECKING:
     from evolve.workers.sandbox.sandbox import Sandbox
@@ -55,7 +56,7 @@ def probe(sandbox: Sandbox) -> list[Finding]:
             "secret": str(secret),
             "harness": os.getpid(),
             "port": listener.getsockname()[1],
-            "write": ["/", "/usr", "/etc", "/dev", "/var/tmp", "/run", "/home", folder, *_python()],
+            "write": ["/", "/usr", "/etc", "/dev", "/var/tmp", "/run", "/home", folder, *map(str, python_paths())],
             "processes": _LIMITS.processes if sandbox.kind == "bwrap" else 0,
         }
         ran = sandbox.run(
@@ -71,10 +72,6 @@ def probe(sandbox: Sandbox) -> list[Finding]:
 
 
 _LIMITS = Limits(seconds=15.0, memory_mb=512, processes=16)
-
-
-def _python() -> list[str]:
-    return [sys.prefix, sys.base_prefix]
 
 
 def _told(ran: Ran) -> dict[str, Any] | None:

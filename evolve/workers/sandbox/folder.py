@@ -11,6 +11,7 @@ __all__ = ["collect", "fill", "parts_of"]
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_PROGRAMS = (b"#!", b"\x7fELF")
 _OLD = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 """NONBLOCK: a named pipe in a file's place must not hold us up."""
 
@@ -25,6 +26,7 @@ def parts_of(path: str) -> tuple[str, ...]:
 
 def fill(root: int, files: Mapping[str, bytes], owner: int | None) -> None:
     """Write `files` into the folder of descriptor `root`; all belong to user and group `owner`, if one is given.
+    Scripts with a `#!` and ELF programs may be executed.
 
     Raises OSError, ENOSPC where they are more than it holds.
     """
@@ -32,7 +34,8 @@ def fill(root: int, files: Mapping[str, bytes], owner: int | None) -> None:
         *folders, name = parts_of(path)
         inside = _descend(root, folders, make_for=(owner,))
         try:
-            file = os.open(name, _NEW, 0o644, dir_fd=inside)
+            mode = 0o755 if bytes(content[:4]).startswith(_PROGRAMS) else 0o644
+            file = os.open(name, _NEW, mode, dir_fd=inside)
             with os.fdopen(file, "wb", buffering=0) as stream:
                 rest = memoryview(content)
                 while rest:

@@ -7,6 +7,7 @@ import math
 import os
 import resource
 import select
+import signal
 import time
 from collections.abc import Iterable
 
@@ -18,8 +19,10 @@ __all__ = [
     "born_of",
     "children_of",
     "counts_users_by_namespace",
+    "die_with_parent",
     "forbid_privileges",
     "lists_children",
+    "parent_of",
     "parents",
     "read_at",
     "reap",
@@ -35,7 +38,7 @@ class BrokenSandbox(RuntimeError):
 
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
-_SET_NO_NEW_PRIVS, _SET_CHILD_SUBREAPER = 38, 36  # linux/prctl.h
+_SET_PARENT_DEATH_SIGNAL, _SET_CHILD_SUBREAPER, _SET_NO_NEW_PRIVS = 1, 36, 38  # linux/prctl.h
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -49,6 +52,11 @@ def _prctl(option: int, value: int) -> None:
 def adopt_orphans() -> None:
     """From now on, a descendant whose parent has died becomes a child of this process."""
     _prctl(_SET_CHILD_SUBREAPER, 1)
+
+
+def die_with_parent() -> None:
+    """SIGKILL to this process when its parent ends."""
+    _prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
 def forbid_privileges() -> None:
@@ -93,11 +101,15 @@ def parents() -> dict[int, int]:
     """Process -> parent, of every process in sight."""
     found = {}
     for name in os.listdir("/proc"):
-        if name.isdigit():
-            fields = read_at(None, f"/proc/{name}/stat").rpartition(b")")[2].split()
-            if len(fields) > 1:
-                found[int(name)] = int(fields[1])
+        if name.isdigit() and (parent := parent_of(int(name))):
+            found[int(name)] = parent
     return found
+
+
+def parent_of(pid: int) -> int:
+    """The parent of a process; 0 where there is none, or no such process."""
+    fields = read_at(None, f"/proc/{pid}/stat").rpartition(b")")[2].split()
+    return int(fields[1]) if len(fields) > 1 else 0
 
 
 def born_of(pid: int) -> set[int]:
@@ -158,7 +170,13 @@ def rlimits(limits: Limits, processes: int | None) -> list[tuple[int, tuple[int,
         found.append((resource.RLIMIT_CPU, (whole, whole + 1)))
     if processes is not None:
         found.append((resource.RLIMIT_NPROC, (processes, processes)))
-    return found
+    return [(what, (_at_most(what, soft), _at_most(what, hard))) for what, (soft, hard) in found]
+
+
+def _at_most(what: int, value: int) -> int:
+    """No more than we are allowed ourselves: who may not raise a limit gets an error for trying."""
+    ours = resource.getrlimit(what)[1]
+    return value if ours == resource.RLIM_INFINITY else min(value, ours)
 
 
 def reap(seconds: float) -> dict[int, tuple[int, float]]:

@@ -14,6 +14,7 @@ from evolve.workers.sandbox.kernel import (
     BrokenSandbox,
     born_of,
     children_of,
+    die_with_parent,
     forbid_privileges,
     lists_children,
     reap,
@@ -57,13 +58,12 @@ class Plain:
                 os.dup2(source, to)
             os.setsid()
             os.chdir(self.folder)
-            for what, (soft, hard) in rlimits(limits, None):
-                most = resource.getrlimit(what)[1]
-                hard = hard if most == resource.RLIM_INFINITY else min(hard, most)
-                resource.setrlimit(what, (min(soft, hard), hard))
+            for what, values in rlimits(limits, None):
+                resource.setrlimit(what, values)
             if cores:
                 os.sched_setaffinity(0, cores)
             forbid_privileges()
+            die_with_parent()
             for number in (signal.SIGPIPE, signal.SIGXFSZ):
                 signal.signal(number, signal.SIG_DFL)
             # Every other descriptor closes here: Python marks all its own so.
@@ -101,12 +101,15 @@ class Plain:
 
     def end(self) -> tuple[int, float]:
         """After `stop`: the exit code (-N for signal N) and the CPU seconds of the trial's processes that ended."""
-        self._ended |= reap(0.0)
+        code = os.waitstatus_to_exitcode(self._ended[self._pid][0])
+        return code, round(sum(cpu for _, cpu in self._ended.values()), 6)
+
+    def release(self) -> None:
+        """Close what is open for it."""
         for descriptor in (self.exited, self._root):
             if descriptor >= 0:
                 os.close(descriptor)
-        status = self._ended.get(self._pid, (0, 0.0))[0]
-        return os.waitstatus_to_exitcode(status), round(sum(cpu for _, cpu in self._ended.values()), 6)
+        self.exited = self._root = -1
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

@@ -18,6 +18,7 @@ from evolve.errors import UsageError
 from evolve.jobs import Limits, Ran
 from evolve.workers.sandbox import seccomp, view, wire
 from evolve.workers.sandbox.folder import parts_of
+from evolve.workers.sandbox.kernel import counts_users_by_namespace
 from evolve.workers.sandbox.watch import EVERY
 
 __all__ = ["Sandbox"]
@@ -98,16 +99,24 @@ class Sandbox:
         back; links, and files beyond `file_mb` each or `scratch_mb` in all, are not. `cores` by number. `devices`:
         accelerators by name (`cuda:0`). `slot`: who runs it; trials of different slots share no user.
 
+        Scripts with a `#!` and ELF files among `files` may be executed. A socket below a `visible` path can be
+        connected to: show no folder with one.
+
         A bad program gives a Ran that is not ok. Raises ValueError for bad arguments, RuntimeError for a machine on
         which the sandbox broke.
         """
         request = self._request(argv, limits, files, keep, visible, stdin, environment, cores, devices)
         warden = self._take(slot)
         try:
+            if self.kind == "plain":
+                request["folder"] = tempfile.mkdtemp(prefix="evolve-trial-")
             answer = warden.ask(request, limits.seconds + limits.grace + _BEYOND)
         except BaseException:
             self._drop(warden)
             raise
+        finally:
+            if request["folder"]:
+                shutil.rmtree(request["folder"], ignore_errors=True)
         if answer is None:
             self._drop(warden)
             why = "the sandbox was closed" if self._closed else "the process that watched the program was killed"
@@ -175,7 +184,7 @@ class Sandbox:
             "cores": list(cores),
             "command": command,
             "path": view.home_path(),
-            "temporary": tempfile.gettempdir(),
+            "folder": "",
         }
 
     def _take(self, slot: int) -> _Warden:
@@ -204,7 +213,8 @@ class Sandbox:
             ran = self.run(["true"], Limits(seconds=10.0, memory_mb=256))
         except (RuntimeError, OSError) as error:
             return f"bubblewrap does not work here ({error})"
-        return "" if ran.ok else f"bubblewrap does not work here ({ran.reason})"
+        said = ran.stderr.decode(errors="replace").strip()
+        return "" if ran.ok else f"bubblewrap does not work here ({ran.reason}{': ' if said else ''}{said})"
 
 
 class _Warden:
@@ -263,9 +273,11 @@ def _check_argv(argv: Sequence[str]) -> list[str]:
 
 
 def _said_bwrap(root: bool, filtered: bool) -> str:
-    held = ["clock", "kill", "network", "files", "processes", "scratch size", "output", "memory and files (sampled)"]
+    counted = root or counts_users_by_namespace()
+    held = ["clock", "kill", "network", "files", "processes" if counted else "processes (sampled)", "scratch size"]
+    held += ["output", f"total memory and number of files (sampled every {EVERY * 1000:g} ms)"]
     held += ["system calls"] if filtered else []
-    open_ = [f"total memory between samples ({EVERY * 1000:g} ms)", "core pinning"]
+    open_ = ["total memory between samples", "core pinning"]
     open_ += [] if filtered else ["system calls (unknown processor)"]
     return (
         f"sandbox: bwrap ({'root' if root else 'user'}); enforced: {', '.join(held)}; not enforced: {', '.join(open_)}"

@@ -6,6 +6,7 @@ import os
 import site
 import sys
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 
 from evolve.jobs import Limits
@@ -29,23 +30,23 @@ _PARTS = ("bin", "include", "lib", "lib64", "share", "pyvenv.cfg")
 _GPU = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset", "nvidia-caps")
 
 
-def python_paths() -> list[Path]:
+@cache
+def python_paths() -> tuple[Path, ...]:
     """Where this Python, its environment and their packages lie, outermost only; /usr is there anyhow.
 
     Of an environment only what belongs to it: it may have been made in a folder with other things, or secrets.
     """
     roots = {Path(p) for p in (sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix)}
-    candidates = [root / part for root in roots | {root.resolve() for root in roots} for part in _PARTS]
+    candidates = [root / part for root in roots for part in _PARTS]
     candidates += [Path(sys.executable), Path(sys.executable).resolve()]
     candidates += [
         Path(p) for p in [*site.getsitepackages(), *sys.path] if p.endswith(("site-packages", "dist-packages"))
     ]
-    candidates += [p.resolve() for p in candidates]
     kept: list[Path] = []
     for path in sorted({p for p in candidates if p.is_absolute() and p.exists() and p != Path("/")}):
         if not any(path.is_relative_to(outer) for outer in [Path("/usr"), *kept]):
             kept.append(path)
-    return kept
+    return tuple(kept)
 
 
 def home_path() -> str:
@@ -105,7 +106,8 @@ def _shown(paths: Sequence[str]) -> list[str]:
     return command
 
 
-def _system() -> list[str]:
+@cache
+def _system() -> tuple[str, ...]:
     command = ["--ro-bind", "/usr", "/usr", "--perms", "0755", "--dir", "/etc"]
     if os.path.isdir("/usr/games"):
         command += ["--size", "4096", "--tmpfs", "/usr/games", "--remount-ro", "/usr/games"]
@@ -116,7 +118,7 @@ def _system() -> list[str]:
             command += ["--ro-bind", f"/{name}", f"/{name}"]
     for path in _SYSTEM:
         command += ["--ro-bind-try", path, path]
-    return command
+    return tuple(command)
 
 
 def _accelerators(devices: Sequence[str]) -> list[str]:

@@ -12,7 +12,6 @@ import fcntl
 import os
 import shutil
 import socket
-import tempfile
 import time
 from dataclasses import asdict
 from typing import Any
@@ -70,8 +69,9 @@ class Warden:
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """`Ran` as a dict; or `fault` (the machine's) or `refused` (the caller's) with a sentence."""
         job = Job(request, self._nowhere)
+        trial = self._trial(request, job)
         try:
-            return asdict(job.run(self._trial(request, job), self._harness))
+            return asdict(job.run(trial, self._harness))
         except Refused as error:
             return {"refused": str(error)}
         except BrokenSandbox as error:
@@ -80,13 +80,13 @@ class Warden:
         except OSError as error:
             return {"refused" if error.errno == errno.E2BIG else "fault": str(error)}
         finally:
+            trial.release()
             job.close()
 
     def _trial(self, request: dict[str, Any], job: Job) -> Bubble | Plain:
         if request["command"] is not None:
             return Bubble(request["command"], self._user, self._filter, job.writing)
-        job.folder = tempfile.mkdtemp(prefix="evolve-trial-", dir=request["temporary"])
-        return Plain(job.folder, request["path"], job.writing)
+        return Plain(request["folder"], request["path"], job.writing)
 
 
 class Job:
@@ -94,7 +94,6 @@ class Job:
 
     def __init__(self, request: dict[str, Any], nowhere: int) -> None:
         self._request, self._limits = request, Limits(**request["limits"])
-        self.folder = ""
         reading, self.writing = zip(os.pipe(), os.pipe(), strict=True)
         self._stdin = _sealed(request["stdin"]) or os.dup(nowhere)
         self._open = {*reading, *self.writing, self._stdin}
@@ -135,14 +134,14 @@ class Job:
 
     def close(self) -> None:
         self._release(*list(self._open))
-        if self.folder:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        if self._request["folder"]:  # the harness does so too, but it may be gone
+            shutil.rmtree(self._request["folder"], ignore_errors=True)
 
     def _fill(self, root: int, owner: int | None) -> None:
         try:
             folder.fill(root, self._request["files"], owner)
         except OSError as error:
-            if error.errno == errno.ENOSPC and not self.folder:
+            if error.errno == errno.ENOSPC and not self._request["folder"]:
                 raise Refused(f"the trial's files do not fit into scratch_mb={self._limits.scratch_mb}") from None
             if error.errno in (errno.ENOSPC, errno.EIO, errno.EMFILE, errno.ENOMEM):
                 raise

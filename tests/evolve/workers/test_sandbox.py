@@ -25,7 +25,7 @@ from evolve.workers.sandbox import sandbox as module
 
 NEEDS = "the sandbox's tests need bubblewrap: apt-get install bubblewrap"
 WIDE = 3.0
-SHORT = Limits(seconds=0.5, grace=0.1, processes=16, memory_mb=256)
+SHORT = Limits(seconds=0.3, grace=0.1, processes=16, memory_mb=256)
 LONG = Limits(seconds=20.0, processes=16, memory_mb=512)
 
 
@@ -163,7 +163,7 @@ def test_shared_memory_is_counted_once(sandbox: Sandbox) -> None:
 
 
 def test_gigabytes_of_output(bubble: Sandbox) -> None:
-    code = "import os\npiece = bytes(1 << 20)\nfor _ in range(4 << 10): os.write(1, piece)"
+    code = "import os\npiece = bytes(1 << 20)\nfor _ in range(2 << 10): os.write(1, piece)"
     ran = bubble.run(python(code), Limits(seconds=60.0, memory_mb=128))
     assert ran.ok, ran.reason
     assert ran.stdout == bytes(256 << 10)
@@ -191,6 +191,14 @@ os.mkdir("out"); open("out/r", "wb").write(b"\\0\\1"); open("in/a.txt", "a").wri
     assert (ran.status, ran.code, ran.reason) == ("crash", 3, "exit code 3")
     assert ran.stdout == b"['b', 'in'] text said a b=c\nTrue\n"
     assert ran.files == {"out/r": b"\0\1", "in/a.txt": b"text+"}
+
+
+def test_scripts_can_be_started(sandbox: Sandbox) -> None:
+    ran = sandbox.run(["./go", "x"], LONG, files={"go": "#!/bin/sh\necho $1; . ./data", "data": "echo y"})
+    assert ran.stdout == b"x\ny\n", ran
+    assert sandbox.run(["./data"], LONG, files={"data": "echo y"}).reason.endswith(
+        "could not be started (Permission denied)"
+    )
 
 
 def test_ends_are_told_apart(sandbox: Sandbox) -> None:
