@@ -27,7 +27,8 @@ def load(group: str, name: str) -> Any:
     try:
         return found[0].load()
     except ModuleNotFoundError as error:
+        extra = next(iter(found[0].extras), name)  # as the entry point names it: "module:Class [extra]"
         raise UsageError(
             f"{group.removesuffix('s')} {name!r} needs the package {error.name!r}, which is not installed. "
-            f"Install it: pip install -e '.[{name}]'."
+            f"Install it: pip install -e '.[{extra}]'."
         ) from error

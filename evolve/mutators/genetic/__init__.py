@@ -2,6 +2,7 @@
 
 mutator.py     Genetic: draws kinds and places of edits, learns which kinds work
 kinds.py       the table of edits
+places.py      where to edit, given a profile
 shares.py      how often a kind is tried, given how often it worked
 languages.py   what is known of a language, one line each
 source.py      one file, parsed
@@ -10,6 +11,7 @@ numbers.py     numeric literals
 statements.py  operators, and whole statements within a function
 crossover.py   a function taken over from another lineage
 marks.py       marked numbers, all together by CMA-ES
+python/        edits that know what Python code means
 
 It needs tree-sitter: `pip install -e '.[code]'`. Nothing else of `evolve.mutators` does.
 """

@@ -29,6 +29,7 @@ KINDS: dict[str, Kind] = {
     "number": numbers.number,
     "operator": statements.operator,
     "conditions": statements.conditions,
+    "simplify": statements.simplify,
     "delete": statements.delete,
     "swap": statements.swap,
     "copy": statements.copy,

@@ -18,6 +18,7 @@ from evolve.mutators.genetic.edits import Edit, Site, apply
 from evolve.mutators.genetic.kinds import KINDS, sites
 from evolve.mutators.genetic.languages import require_grammars
 from evolve.mutators.genetic.marks import Marks
+from evolve.mutators.genetic.places import drawn, profile, warm
 from evolve.mutators.genetic.shares import Shares
 from evolve.mutators.genetic.source import Source, is_sound, source_of
 from evolve.substrate import Attempt, Brief, Rewrite, Substrate
@@ -26,9 +27,7 @@ __all__ = ["Genetic"]
 
 _MORE = 0.2  # chance of one more edit in the same answer: every fifth crosses a valley. An assumption
 _MOST = 4  # edits in one answer
-_LOOKS = 24  # sites that a kind is tried at before another kind has its turn
 _PAST = 200  # attempts of the lineage that are looked back on
-_WARM = 0.2  # of all draws where a profile is given, spread evenly: a profile can be wrong
 
 
 @dataclass(frozen=True)
@@ -103,19 +102,31 @@ class Genetic(Mutator):
         ]
         if not sources:
             return None
-        for kind in self._shares.order([*KINDS, "function", "cma"], rng):
-            for site in _drawn(self._sites(kind, sources, brief), brief, rng):
-                edit = site.edit(rng)
-                if edit is None:
-                    continue
-                said = f"{edit.says} in {site.where}"
-                # What was discarded n times may be tried again, as the rest of the file is another by now; but seldom.
-                if rng.random() * (1 + discarded.get(_signature(said), 0)) > 1:
-                    continue
-                genome = _made(step.genome, edit)
-                if genome is not None and wanted(genome):
-                    return _Step(genome, (*step.kinds, kind), (*step.says, said), (*step.donors, *edit.donors))
+        for kind, site in self._in_turn(sources, brief, rng):
+            edit = site.edit(rng)
+            if edit is None:
+                continue
+            said = f"{edit.says} in {site.where}"
+            # What was discarded n times may be tried again, as the rest of the file is another by now; but seldom.
+            if rng.random() * (1 + discarded.get(_signature(said), 0)) > 1:
+                continue
+            genome = _made(step.genome, edit)
+            if genome is not None and wanted(genome):
+                return _Step(genome, (*step.kinds, kind), (*step.says, said), (*step.donors, *edit.donors))
         return None
+
+    def _in_turn(self, sources: Sequence[Source], brief: Brief, rng: np.random.Generator) -> Iterator[tuple[str, Site]]:
+        """Kinds by their shares, each at some of its sites."""
+        hot = profile(brief.outcome)
+        later = []
+        for kind in self._shares.order([*KINDS, "function", "cma"], rng):
+            found = self._sites(kind, sources, brief)
+            if kind == "cma" or warm(found, hot, rng):
+                yield from ((kind, site) for site in drawn(found, hot, rng))
+            else:
+                later.append((kind, found))
+        for kind, found in later:
+            yield from ((kind, site) for site in drawn(found, hot, rng))
 
     def _sites(self, kind: str, sources: Sequence[Source], brief: Brief) -> list[Site]:
         if kind == "function":
@@ -135,31 +146,6 @@ def _made(genome: Genome, edit: Edit) -> Genome | None:
     if files is None or not all(is_sound(path, files[path]) for path in {s.path for s in edit.splices}):
         return None
     return Genome(files)
-
-
-def _drawn(found: Sequence[Site], brief: Brief, rng: np.random.Generator) -> Iterator[Site]:
-    """Some of the sites, each at most once, the hot ones sooner."""
-    if not found:
-        return
-    hot = brief.outcome.evidence.get("hot")
-    p = _heat(found, hot) if isinstance(hot, Mapping) and hot else None
-    for i in rng.choice(len(found), size=min(_LOOKS, len(found)), replace=False, p=p):
-        yield found[int(i)]
-
-
-def _heat(found: Sequence[Site], hot: Mapping[str, Any]) -> np.ndarray:
-    """A function's share of the time is the share of its sites, however many it has."""
-    names = [(site.source.path, site.source.scope(site.offset)) for site in found]
-    many = Counter(names)
-    shares = np.array([_share(hot, path, name) / many[path, name] for path, name in names])
-    even = np.full(len(found), 1 / len(found))
-    return even if not shares.sum() else _WARM * even + (1 - _WARM) * shares / shares.sum()
-
-
-def _share(hot: Mapping[str, Any], path: str, name: str) -> float:
-    """A profile may name a function with its class or without."""
-    share = hot.get(f"{path}:{name}", hot.get(f"{path}:{name.rpartition('.')[2]}", 0.0))
-    return max(0.0, float(share)) if isinstance(share, int | float) else 0.0
 
 
 def _signature(hypothesis: str) -> str:

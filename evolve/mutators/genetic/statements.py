@@ -12,7 +12,7 @@ from evolve.mutators.genetic.edits import Edit, Site, Splice, quote
 from evolve.mutators.genetic.languages import GROUPS
 from evolve.mutators.genetic.source import Source, Statement
 
-__all__ = ["conditions", "copy", "delete", "operator", "replace", "swap"]
+__all__ = ["conditions", "copy", "delete", "operator", "replace", "simplify", "swap"]
 
 _SHORT = ("and", "or", "&&", "||")
 
@@ -50,6 +50,25 @@ def _turned(source: Source, left: Node, right: Node, rng: np.random.Generator) -
     # `a or b and c` turned is `b and c or a`: equal; but `(a and b) and c`, whose left side wears no brackets, turned
     # is `c and a and b`: equal too. Only a side that binds less than the operator needs brackets, and has them.
     return Edit(f"asks {quote(two)} before {quote(one)}", (_put(source, left, two), _put(source, right, one)))
+
+
+def simplify(source: Source) -> Iterator[Site]:
+    """One side of an operation alone: a condition less, a term less."""
+    kinds = source.language.operations.split()
+    for node in source.nodes:
+        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+        if node.type in kinds and left is not None and right is not None and not _assigns(node):
+            for side in (left, right):
+                yield Site(source, node.start_byte, partial(_one_side, source, node, side))
+
+
+def _assigns(node: Node) -> bool:
+    return "assign" in node.type
+
+
+def _one_side(source: Source, node: Node, side: Node, rng: np.random.Generator) -> Edit:
+    text = source.slice(side.start_byte, side.end_byte)
+    return Edit(f"keeps {quote(text)} of {_said(source, node)}", (_put(source, node, text),))
 
 
 def delete(source: Source) -> Iterator[Site]:

@@ -31,6 +31,7 @@ class Code:
         self._lines = [0]
         for line in source.data.split(b"\n")[:-1]:
             self._lines.append(self._lines[-1] + len(line) + 1)
+        self._parameters_read: dict[str, frozenset[int]] = {}
         self._unparsed: dict[ast.AST, str] = {}
         self.parents: dict[ast.AST, ast.AST] = {
             child: node for node in ast.walk(module) for child in ast.iter_child_nodes(node)
@@ -126,6 +127,36 @@ class Code:
     @cached_property
     def functions(self) -> tuple[FunctionNode, ...]:
         return tuple(n for n in ast.walk(self.module) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
+
+    @cached_property
+    def function_names(self) -> frozenset[str]:
+        """Of functions and classes, whose call may run code of this file."""
+        classes = {n.name for n in ast.walk(self.module) if isinstance(n, ast.ClassDef)}
+        return frozenset(classes | {f.name for f in self.functions})
+
+    def parameters_read(self, name: str) -> frozenset[int] | None:
+        """Places of the arguments that the file's one function of that name never changes; None for any other name.
+
+        It looks one call deep: what the function hands on counts as changed.
+        """
+        found = [f for f in self.functions if f.name == name]
+        if len(found) != 1:
+            return None
+        if name not in self._parameters_read:
+            names = [a.arg for a in [*found[0].args.posonlyargs, *found[0].args.args]]
+            names = names[1:] if isinstance(self.parents[found[0]], ast.ClassDef) else names
+            handed_on = {n for s in found[0].body for node in ast.walk(s) for n in self._handed_on(node)}
+            self._parameters_read[name] = frozenset(i for i, n in enumerate(names) if n not in handed_on)
+        return self._parameters_read[name]
+
+    def _handed_on(self, node: ast.AST) -> Iterator[str]:
+        """Names that a node passes to a call, calls a method of, or sets an item of."""
+        if isinstance(node, ast.Call):
+            yield from (n.id for n in node.args if isinstance(n, ast.Name))
+        setting = isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load)
+        calling = isinstance(node, ast.Attribute) and isinstance(self.parents[node], ast.Call)
+        if setting or calling:
+            yield from (n.id for n in ast.walk(node) if isinstance(n, ast.Name))
 
     def function(self, node: ast.AST) -> FunctionNode | None:
         """The innermost function around a node; None at the top, in a class's body, in a lambda."""

@@ -190,10 +190,10 @@ def _copied(node: ast.AST) -> ast.expr | None:
         return node.value if piece.lower is piece.upper is piece.step is None else None
     if not isinstance(node, ast.Call) or node.keywords:
         return None
-    known = ("list", "dict", "tuple", "set", "str", "int", "float", "copy.copy", "copy.deepcopy", "deepcopy")
+    known = ("list", "dict", "tuple", "set", "copy.copy", "copy.deepcopy", "deepcopy")
     if dotted(node.func) in known and len(node.args) == 1 and not isinstance(node.args[0], ast.Starred):
         return node.args[0]
-    if isinstance(node.func, ast.Attribute) and not node.args and node.func.attr in ("copy", "keys", "strip"):
+    if isinstance(node.func, ast.Attribute) and not node.args and node.func.attr == "copy":
         return node.func.value
     return None
 

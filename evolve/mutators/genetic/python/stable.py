@@ -11,8 +11,13 @@ from evolve.mutators.genetic.python.code import Code, stores
 __all__ = ["PURE", "Region"]
 
 PURE = frozenset(["abs", "bool", "chr", "float", "int", "isinstance", "len", "max", "min", "ord", "round", "str"])
+# What only reads its arguments, though it makes a new object each time, so that it cannot be shared.
+_READING = PURE | frozenset(
+    ["all", "any", "dict", "enumerate", "filter", "frozenset", "hash", "list", "map", "print", "range", "repr"]
+) | frozenset(["reversed", "set", "sorted", "sum", "tuple", "zip"])  # fmt: skip
 _GROWING = ["add", "append", "appendleft", "extend", "insert", "setdefault", "update", "write"]
 _SHRINKING = ["clear", "discard", "pop", "popitem", "popleft", "remove"]
+_ASKING = frozenset(["append", "endswith", "extend", "find", "get", "index", "join", "match", "search", "startswith"])
 _MUTATING = frozenset([*_GROWING, *_SHRINKING, "reverse", "sort"])
 
 
@@ -26,8 +31,13 @@ class Region:
 
     @cached_property
     def _calls(self) -> bool:
-        """Does it call anything that could change an object behind our back?"""
-        return any(isinstance(n, ast.Call) and not self.is_pure(n.func) for n in self._nodes)
+        """Does it call anything of this file, or handed in, that could set an object's attributes?"""
+        return any(isinstance(n, ast.Call) and not self._only_reads(n.func) for n in self._nodes)
+
+    def _only_reads(self, function: ast.expr) -> bool:
+        if isinstance(function, ast.Attribute):
+            return function.attr not in self._code.function_names
+        return isinstance(function, ast.Name) and function.id in _READING and self._is_builtin(function.id)
 
     @cached_property
     def _attributes(self) -> set[str]:
@@ -44,7 +54,19 @@ class Region:
         for node in self._nodes:
             if isinstance(node, ast.Attribute) and node.attr in _MUTATING:
                 found.add(ast.unparse(node.value))
+            if isinstance(node, ast.Call):
+                found |= self._changed_by(node)
         return found
+
+    def _changed_by(self, call: ast.Call) -> set[str]:
+        """What a call is handed, where it is not known only to read it."""
+        name = call.func.attr if isinstance(call.func, ast.Attribute) else ast.unparse(call.func)
+        if name in _READING or name in _ASKING:
+            return set()
+        handed = [*call.args, *(keyword.value for keyword in call.keywords)]
+        safe = self._code.parameters_read(name)
+        unsure = handed if safe is None else [a for i, a in enumerate(handed) if i not in safe]
+        return {ast.unparse(a) for a in unsure if isinstance(a, ast.Name | ast.Attribute)}
 
     def keeps(self, node: ast.expr) -> bool:
         """Has the expression the same value wherever the region evaluates it, and no effect?"""
@@ -74,9 +96,12 @@ class Region:
             return False
         return not (self._calls and name in self._code.attributes_set)
 
+    def _is_builtin(self, name: str) -> bool:
+        return name not in self._code.top_names | self.stored
+
     def is_pure(self, function: ast.expr) -> bool:
         if isinstance(function, ast.Name):
-            return function.id in PURE and function.id not in self._code.top_names | self.stored
+            return function.id in PURE and self._is_builtin(function.id)
         return (
             isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name) and function.value.id == "math"
         )
