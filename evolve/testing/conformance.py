@@ -84,7 +84,8 @@ class SubstrateConformance:
         substrate, seeds = self.make()
         bench, workers = self._bench(substrate)
         case = self._cases(substrate, {**seeds, min(seeds): self.broken})[0]
-        outcome = substrate.trial(case, bench)
+        with bench.lease() as held:
+            outcome = substrate.trial(case, held)
         workers.close()
         assert not outcome.ok
         assert outcome.score is None

@@ -23,6 +23,7 @@ class Canvas(Task):
     entry = "engine.py"
     call = "draw"
     unit = "scene"
+    measured = 3
 
     def visible(self) -> list[Job]:
         return [_job(scene) for scene in by_hand().values()]

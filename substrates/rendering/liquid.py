@@ -25,6 +25,7 @@ class Liquid(Task):
     entry = "engine.py"
     call = "render"
     unit = "page"
+    measured = 20
 
     def visible(self) -> list[Job]:
         return [

@@ -59,6 +59,7 @@ class Rendering(Substrate):
         _check(settings)
         self.settings = settings
         self.task = task_of(settings.task)
+        self._measured = settings.jobs or self.task.measured
         counted = settings.measure is not Measure.time and has_valgrind()
         if settings.measure is Measure.instructions and not counted:
             raise UsageError(
@@ -69,7 +70,7 @@ class Rendering(Substrate):
         how = "instructions executed for a job" if counted else "processor time of a job"
         self.metric = Metric(
             "work",
-            "million instructions/job" if counted else "ms/job",
+            f"million instructions/{self.task.unit}" if counted else f"ms/{self.task.unit}",
             "lower",
             f"It is the {how}: an engine could leave work out, remember answers or meddle with the count. Every answer "
             "is compared with the judge's outside the sandbox, jobs are fresh for every duel, and the count is kept "
@@ -113,7 +114,7 @@ class Rendering(Substrate):
         return {
             "task": self.task.name,
             "measure": measured,
-            "jobs": [self.settings.jobs, self.settings.gate],
+            "jobs": [self._measured, self.settings.gate],
             "drawn": content_key("jobs", self.settings.seed, purpose == "audit"),
             "blocks": self.settings.audits if purpose == "audit" else 1,
             "evaluator": _evaluator(),
@@ -181,7 +182,7 @@ class Rendering(Substrate):
         alike = case.stream in ("select", "trial", "audit", "preflight")
         # The twin of an A/A test is measured anew, on the same jobs: other jobs cost other work.
         what = "measured" if alike else f"{case.stream.removesuffix(' twin')} {case.repeat}"
-        return _drawn(self.task.name, _seed_of(case.conditions["drawn"], what, block), self.settings.jobs)
+        return _drawn(self.task.name, _seed_of(case.conditions["drawn"], what, block), self._measured)
 
     def _left(self, case: Case, bench: Bench) -> float:
         """Seconds until the trial's clock ends, its grace left to the machine; each block of an audit has a clock."""
@@ -215,7 +216,7 @@ class Rendering(Substrate):
             jobs = _drawn(
                 self.task.name,
                 _seed_of(incumbent.conditions["drawn"], incumbent.stream, incumbent.repeat, pair),
-                self.settings.jobs,
+                self._measured,
             )
             order = (incumbent, challenger) if pair % 2 else (challenger, incumbent)
             took: dict[str, float] = {}
@@ -289,7 +290,7 @@ def _check(settings: RenderingSettings) -> None:
     least = {"jobs": 1, "gate": 1, "seconds": 1, "job_seconds": 0.05, "pairs": 2, "audits": 2, "least": 0, "seed": 0}
     for key, floor in least.items():
         value = getattr(settings, key)
-        if not floor <= value < math.inf:
+        if value is not None and not floor <= value < math.inf:
             raise UsageError(f"substrate.{key}={value} means nothing: give {floor:g} or more.")
     if not settings.objectives or settings.objectives[0] is not Objective.work or len(settings.objectives) > 2:
         raise UsageError("substrate.objectives: give [work] or [work,allocations].")

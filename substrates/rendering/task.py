@@ -19,12 +19,16 @@ class Job:
 
 
 class Task(ABC):
-    """One kind of rendering: the file and the function that are called, and jobs for it."""
+    """One kind of rendering: the file and the function that are called, and jobs for it.
+
+    `measured`: how many jobs make a trial's measured work worth more than its process's start.
+    """
 
     name: str
     entry: str
     call: str
     unit: str
+    measured: int
 
     @abstractmethod
     def visible(self) -> list[Job]:

@@ -80,12 +80,11 @@ def number(source: Source) -> Iterator[Site]:
         yield Site(source, found.start, partial(_changed, found))
 
 
-def _changed(found: Number, rng: np.random.Generator) -> Edit | None:
+def _changed(found: Number, rng: np.random.Generator) -> Edit:
     value = found.value
     # The last is a scale of about a quarter up or down: the reach of one step of a (1+1) strategy, an assumption.
     others = [value + 1, value - 1, value * 2, value / 2, 0.0, 1.0, value * float(np.exp(0.25 * rng.normal()))]
-    new = found.written(others[int(rng.integers(len(others)))])
     old = found.source.slice(found.start, found.end)
-    if new == old:
-        return None
+    texts = [text for text in map(found.written, others) if text != old]
+    new = texts[int(rng.integers(len(texts)))]
     return Edit(f"makes `{old}` to `{new}`", (Splice(found.source.path, found.start, found.end, new),))

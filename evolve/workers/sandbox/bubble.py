@@ -17,11 +17,18 @@ import struct
 from collections.abc import Mapping, Sequence
 
 from evolve.jobs import Limits
-from evolve.workers.sandbox.kernel import read_at, reap, rlimits, wait_readable
+from evolve.workers.sandbox.kernel import (
+    BrokenSandbox,
+    counts_users_by_namespace,
+    read_at,
+    reap,
+    rlimits,
+    wait_readable,
+)
 from evolve.workers.sandbox.view import HOME
 from evolve.workers.sandbox.watch import INODES, members_excess
 
-__all__ = ["Bubble", "StartError"]
+__all__ = ["BrokenSandbox", "Bubble"]
 
 _GATE, _FILTER = 3, 4
 """Descriptors of bwrap. The script closes the gate before it becomes the program, bwrap the filter."""
@@ -30,13 +37,12 @@ _SCRIPT = f'echo >&{_GATE} && read -r go <&{_GATE} || exit 125; exec "$@" {_GATE
 _START = 10.0
 """Seconds for bwrap to be ready: some 5 ms are usual; beyond this the machine is broken."""
 
+_DEATH = 10.0
+"""Seconds for killed processes to go: some ms are usual; the kernel may hold one that waits for a broken disk."""
+
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
 _SIGNALS = range(129, 193)
 """bwrap reports the end by signal N as exit code 128 + N, as shells do."""
-
-
-class StartError(RuntimeError):
-    """The sandbox itself could not be set up: the machine's fault, not the program's."""
 
 
 class Bubble:
@@ -88,7 +94,7 @@ class Bubble:
     def go(self, limits: Limits, cores: Sequence[int]) -> None:
         """Open the gate: from here on it is the program's time."""
         assert self._gate is not None
-        for what, values in rlimits(limits, limits.processes + (self._user is None)):
+        for what, values in rlimits(limits, self._processes(limits)):
             resource.prlimit(self._first, what, values)
         if cores:
             os.sched_setaffinity(self._first, cores)
@@ -104,10 +110,11 @@ class Bubble:
         return members_excess(folder, pids, limits)
 
     def stop(self) -> None:
-        """Kill whatever is left; returns when the last process is dead, or after 10 s of a kernel that won't."""
+        """Kill whatever is left; returns when the last process is dead. Raises BrokenSandbox after 10 s."""
         if self._init >= 0:
             _kill(self._init)
-            wait_readable([self._init], 10.0)
+            if not wait_readable([self._init], _DEATH):
+                raise BrokenSandbox("processes of a trial could not be ended")
         elif self.exited >= 0:
             # Before its report nothing of the genome runs; what is left of bwrap finds the gate gone, and ends.
             _kill(self.exited)
@@ -125,6 +132,12 @@ class Bubble:
         spent = sum(cpu for _, cpu in ended.values()) - self._spent
         return (128 - code if code in _SIGNALS else code), max(0.0, round(spent, 6))
 
+    def _processes(self, limits: Limits) -> int | None:
+        """What RLIMIT_NPROC must be: its user's processes, where a trial has one that counts for itself."""
+        if self._user is not None:
+            return limits.processes
+        return limits.processes + 1 if counts_users_by_namespace() else None  # 1: bwrap's own, PID 1
+
     def _drop(self) -> list[str]:
         if self._user is None:
             return []
@@ -135,14 +148,14 @@ class Bubble:
         """The process id of the script, by the kernel's word."""
         assert self._gate is not None
         if self._gate.fileno() not in wait_readable([self._gate.fileno(), self.exited], _START):
-            raise StartError("bubblewrap did not start the program")
+            raise BrokenSandbox("bubblewrap did not start the program")
         _, extra, _, _ = self._gate.recvmsg(1, socket.CMSG_SPACE(_CREDENTIALS.size))
         for level, kind, data in extra:
             if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS):
                 pid = int(_CREDENTIALS.unpack(data[: _CREDENTIALS.size])[0])
                 if pid:
                     return pid
-        raise StartError("bubblewrap ended before it started the program")
+        raise BrokenSandbox("bubblewrap ended before it started the program")
 
     def _own(self, descriptor: int) -> int:
         self._owned.append(descriptor)

@@ -66,14 +66,16 @@ def _read(root: int, path: str, most: int) -> bytes | None:
         return None
     finally:
         os.close(inside)
-    with os.fdopen(file, "rb") as stream:
-        status = os.fstat(stream.fileno())
+    try:
+        status = os.fstat(file)
         if not stat.S_ISREG(status.st_mode) or status.st_size > most:
             return None
-        try:
+        with os.fdopen(file, "rb", closefd=False) as stream:
             return stream.read(status.st_size)
-        except OSError:
-            return None
+    except OSError:
+        return None
+    finally:
+        os.close(file)
 
 
 def _descend(root: int, folders: Iterable[str], make_for: tuple[int | None] | None = None) -> int:

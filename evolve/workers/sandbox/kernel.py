@@ -13,9 +13,13 @@ from collections.abc import Iterable
 from evolve.jobs import Limits
 
 __all__ = [
+    "BrokenSandbox",
     "adopt_orphans",
+    "born_of",
     "children_of",
+    "counts_users_by_namespace",
     "forbid_privileges",
+    "lists_children",
     "parents",
     "read_at",
     "reap",
@@ -24,6 +28,11 @@ __all__ = [
     "share_of",
     "wait_readable",
 ]
+
+
+class BrokenSandbox(RuntimeError):
+    """It could not be set up or torn down: the machine's fault, not the program's."""
+
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 _SET_NO_NEW_PRIVS, _SET_CHILD_SUBREAPER = 38, 36  # linux/prctl.h
@@ -89,6 +98,35 @@ def parents() -> dict[int, int]:
             if len(fields) > 1:
                 found[int(name)] = int(fields[1])
     return found
+
+
+def born_of(pid: int) -> set[int]:
+    """All descendants, by the kernel's own lists: quick, and good enough to sample; some may be missed."""
+    found: set[int] = set()
+    todo = [str(pid)]
+    while todo:
+        parent = todo.pop()
+        try:
+            threads = os.listdir(f"/proc/{parent}/task")
+        except OSError:
+            continue
+        for thread in threads:
+            for child in read_at(None, f"/proc/{parent}/task/{thread}/children").split():
+                if int(child) not in found:
+                    found.add(int(child))
+                    todo.append(child.decode())
+    return found
+
+
+def lists_children() -> bool:
+    """Does this kernel keep the lists that `born_of` reads?"""
+    return os.path.exists("/proc/thread-self/children")
+
+
+def counts_users_by_namespace() -> bool:
+    """Does RLIMIT_NPROC count a user's processes within its user namespace (Linux 5.14), not on the whole host?"""
+    major, minor = (int("".join(filter(str.isdigit, part))) for part in os.uname().release.split(".")[:2])
+    return (major, minor) >= (5, 14)
 
 
 def children_of(pid: int) -> set[int]:

@@ -10,7 +10,15 @@ from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from evolve.jobs import Limits
-from evolve.workers.sandbox.kernel import children_of, forbid_privileges, reap, rlimits
+from evolve.workers.sandbox.kernel import (
+    BrokenSandbox,
+    born_of,
+    children_of,
+    forbid_privileges,
+    lists_children,
+    reap,
+    rlimits,
+)
 from evolve.workers.sandbox.watch import members_excess
 
 __all__ = ["Plain"]
@@ -68,12 +76,13 @@ class Plain:
     def excess(self, limits: Limits) -> str:
         folder = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            return members_excess(folder, [str(pid) for pid in children_of(os.getpid())], limits)
+            pids = (born_of if lists_children() else children_of)(os.getpid())
+            return members_excess(folder, [str(pid) for pid in pids], limits)
         finally:
             os.close(folder)
 
     def stop(self) -> None:
-        """Kill all descendants; returns when none is left, or after 5 s of a bomb that grows faster than it dies."""
+        """Kill all descendants; returns when none is left. Raises BrokenSandbox after 5 s: a bomb that is faster."""
         end = time.monotonic() + 5.0
         me = os.getpid()
         while time.monotonic() < end:
@@ -88,6 +97,7 @@ class Plain:
             self._ended |= reap(0.5)
             if not children_of(me):
                 return
+        raise BrokenSandbox("processes of a trial could not be ended")
 
     def end(self) -> tuple[int, float]:
         """After `stop`: the exit code (-N for signal N) and the CPU seconds of the trial's processes that ended."""

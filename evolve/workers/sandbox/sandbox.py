@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -22,7 +23,7 @@ from evolve.workers.sandbox.watch import EVERY
 __all__ = ["Sandbox"]
 
 _INSTALL = "apt-get install bubblewrap"
-_BEYOND = 30.0
+_BEYOND = 60.0
 """Seconds past a trial's own end after which its warden counts as lost: every step of it is bounded by less."""
 
 _BOOT = """
@@ -52,6 +53,7 @@ class Sandbox:
         self._idle: dict[int, list[_Warden]] = {}
         self._all: set[_Warden] = set()
         self._lock = threading.Lock()
+        self._closed = False
 
     @classmethod
     def find(cls, mode: str = "auto") -> Sandbox:
@@ -108,7 +110,8 @@ class Sandbox:
             raise
         if answer is None:
             self._drop(warden)
-            return Ran("crash", None, reason="the program ended the process that watched it")
+            why = "the sandbox was closed" if self._closed else "the process that watched the program was killed"
+            return Ran("crash", None, reason=why)
         with self._lock:
             self._idle.setdefault(slot, []).append(warden)
         if "fault" in answer:
@@ -118,8 +121,9 @@ class Sandbox:
         return Ran(**answer)
 
     def close(self) -> None:
-        """End all wardens; trials that still run are killed."""
+        """End all wardens. Trials that still run are killed: a crash, to those who wait for them."""
         with self._lock:
+            self._closed = True
             wardens, self._all, self._idle = self._all, set(), {}
         for warden in wardens:
             warden.close()
@@ -151,6 +155,8 @@ class Sandbox:
                 raise ValueError(f"{name!r} is no name of an environment variable, or its value holds a null character")
         if variables and "=" in argv[0]:
             raise ValueError(f"the program {argv[0]!r} has a '=' in its name, and an environment")
+        if not set(cores) <= set(range(os.cpu_count() or 1)):
+            raise ValueError(f"this machine has no cores {sorted(cores)}")
         for path in (*(files or {}), *keep):
             parts_of(path)
         shown = view.check_visible(visible)
@@ -174,9 +180,14 @@ class Sandbox:
 
     def _take(self, slot: int) -> _Warden:
         with self._lock:
-            idle = self._idle.get(slot)
-            if idle:
-                return idle.pop()
+            if self._closed:
+                raise RuntimeError("the sandbox is closed")
+            idle = self._idle.get(slot, [])
+            while idle:
+                warden = idle.pop()
+                if warden.alive:
+                    return warden
+                self._all.discard(warden)
         warden = _Warden(own_users=self._root and self.kind == "bwrap")
         with self._lock:
             self._all.add(warden)
@@ -216,6 +227,10 @@ class _Warden:
                 start_new_session=True,  # Ctrl-C is the harness's to handle
             )
 
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
     def ask(self, request: dict[str, Any], seconds: float) -> Any:
         """The answer; None where the warden died. Raises RuntimeError where it says nothing."""
         self._connection.settimeout(seconds)
@@ -228,12 +243,15 @@ class _Warden:
             return None
 
     def close(self) -> None:
-        self._connection.close()
+        # Not only close: another thread may be waiting on it, and would go on waiting.
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
         try:
             self._process.wait(12.0)  # it ends its trial first
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._connection.close()
 
 
 def _check_argv(argv: Sequence[str]) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from evolve.jobs import Limits
 
-__all__ = ["HOME", "INSIDE_ID", "arguments", "check_visible", "home_path", "python_folders"]
+__all__ = ["HOME", "INSIDE_ID", "arguments", "check_visible", "home_path", "python_paths"]
 
 HOME = "/trial"
 """The folder a trial starts in; a name that hosts don't use, so that it hides nothing a judge may show."""
@@ -23,20 +23,26 @@ _LINKS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _SYSTEM = ("/etc/ld.so.cache", "/etc/alternatives")
 """Without these, libraries in /usr/local/lib and Debian's `cc` are not found."""
 
+_PARTS = ("bin", "include", "lib", "lib64", "share", "pyvenv.cfg")
+"""What venv, conda and a Python built from source put into their folder."""
+
 _GPU = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset", "nvidia-caps")
 
 
-def python_folders() -> list[Path]:
-    """Where this Python, its environment and their packages lie, outermost only; /usr is there anyhow."""
-    program = Path(sys.executable)
-    candidates = [Path(p) for p in (sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix)]
-    candidates += [program.parent.parent, program.resolve().parent.parent]
+def python_paths() -> list[Path]:
+    """Where this Python, its environment and their packages lie, outermost only; /usr is there anyhow.
+
+    Of an environment only what belongs to it: it may have been made in a folder with other things, or secrets.
+    """
+    roots = {Path(p) for p in (sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix)}
+    candidates = [root / part for root in roots | {root.resolve() for root in roots} for part in _PARTS]
+    candidates += [Path(sys.executable), Path(sys.executable).resolve()]
     candidates += [
         Path(p) for p in [*site.getsitepackages(), *sys.path] if p.endswith(("site-packages", "dist-packages"))
     ]
     candidates += [p.resolve() for p in candidates]
     kept: list[Path] = []
-    for path in sorted({p for p in candidates if p.is_absolute() and p.is_dir() and p != Path("/")}):
+    for path in sorted({p for p in candidates if p.is_absolute() and p.exists() and p != Path("/")}):
         if not any(path.is_relative_to(outer) for outer in [Path("/usr"), *kept]):
             kept.append(path)
     return kept
@@ -78,7 +84,7 @@ def arguments(
     command += ["--proc", "/proc", "--dev", "/dev"]
     command += ["--perms", "1777", "--size", size, "--tmpfs", "/dev/shm"]
     command += ["--perms", "1777", "--size", size, "--tmpfs", "/tmp"]
-    command += _shown([*map(str, python_folders()), *visible])
+    command += _shown([*map(str, python_paths()), *visible])
     command += ["--perms", "0700", "--size", size, "--tmpfs", HOME]
     command += _accelerators(devices)
     command += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", HOME]

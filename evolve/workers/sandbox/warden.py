@@ -7,7 +7,6 @@ descriptor or secret of the harness can be inherited, and a harness that is kill
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
 import os
@@ -15,14 +14,13 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from evolve.jobs import Limits, Ran
 from evolve.workers.sandbox import folder, seccomp, wire
-from evolve.workers.sandbox.bubble import Bubble, StartError
-from evolve.workers.sandbox.kernel import adopt_orphans, wait_readable
+from evolve.workers.sandbox.bubble import Bubble
+from evolve.workers.sandbox.kernel import BrokenSandbox, adopt_orphans, wait_readable
 from evolve.workers.sandbox.plain import Plain
 from evolve.workers.sandbox.watch import Output, Verdict, explain, watch
 
@@ -36,9 +34,12 @@ class Abandoned(Exception):
     """The harness is gone."""
 
 
+class Refused(Exception):
+    """The caller asked for what cannot be."""
+
+
 def main(connection_file: int, harness: int, own_users: int) -> None:
-    """Serve until the harness closes the socket or ends. `own_users`: 1 where trials get a
-    user of their own, else 0."""
+    """Serve until the harness closes the socket or ends. `own_users`: 1 where trials get their own, else 0."""
     for _ in range(8):
         os.open(os.devnull, os.O_RDWR)  # so that what follows lies above the numbers that children are given
     # It came to us inherited: a trial must not inherit it in turn, or it could speak for us.
@@ -53,7 +54,7 @@ def main(connection_file: int, harness: int, own_users: int) -> None:
     try:
         while connection.fileno() in wait_readable([connection.fileno(), alive], 1e6):
             wire.send(connection, warden.answer(wire.receive(connection)))
-    except (Abandoned, EOFError, OSError):
+    except (Abandoned, EOFError, ConnectionError):
         return
 
 
@@ -64,71 +65,93 @@ class Warden:
         self._harness = [connection.fileno(), alive]
         self._user = user
         self._filter = _sealed(seccomp.program())
+        self._nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """`Ran` as a dict; or `fault` (the machine's) or `refused` (the caller's) with a sentence."""
-        limits = Limits(**request["limits"])
-        reading, writing = zip(os.pipe(), os.pipe(), strict=True)
-        outputs = [Output(pipe, limits.output_kb << 10) for pipe in reading]
-        trial = self._prepare(request, writing)
+        job = Job(request, self._nowhere)
         try:
-            ran = self._run(trial, request, limits, outputs, writing)
+            return asdict(job.run(self._trial(request, job), self._harness))
+        except Refused as error:
+            return {"refused": str(error)}
+        except BrokenSandbox as error:
+            said = job.errors()
+            return {"fault": f"{error}{': ' if said else ''}{said}"}
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EFBIG):
-                return {"refused": f"the trial's files do not fit into scratch_mb={limits.scratch_mb}"}
-            return {"fault": str(error)}
-        except StartError as error:
-            said = outputs[1].finish().decode(errors="replace").strip()
-            return {"fault": f"{error}{': ' if said else ''}{said[-500:]}"}
+            return {"refused" if error.errno == errno.E2BIG else "fault": str(error)}
         finally:
-            for pipe in (*reading, *writing):
-                _close(pipe)
-            if isinstance(trial, Plain):
-                shutil.rmtree(trial.folder, ignore_errors=True)
-        return asdict(ran)
+            job.close()
 
-    def _prepare(self, request: dict[str, Any], writing: Sequence[int]) -> Bubble | Plain:
-        if request["command"] is None:
-            return Plain(tempfile.mkdtemp(prefix="evolve-trial-", dir=request["temporary"]), request["path"], writing)
-        return Bubble(request["command"], self._user, self._filter, writing)
+    def _trial(self, request: dict[str, Any], job: Job) -> Bubble | Plain:
+        if request["command"] is not None:
+            return Bubble(request["command"], self._user, self._filter, job.writing)
+        job.folder = tempfile.mkdtemp(prefix="evolve-trial-", dir=request["temporary"])
+        return Plain(job.folder, request["path"], job.writing)
 
-    def _run(
-        self,
-        trial: Bubble | Plain,
-        request: dict[str, Any],
-        limits: Limits,
-        outputs: list[Output],
-        writing: Sequence[int],
-    ) -> Ran:
-        stdin = _sealed(request["stdin"]) or os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+
+class Job:
+    """One request, with the files that are open for it."""
+
+    def __init__(self, request: dict[str, Any], nowhere: int) -> None:
+        self._request, self._limits = request, Limits(**request["limits"])
+        self.folder = ""
+        reading, self.writing = zip(os.pipe(), os.pipe(), strict=True)
+        self._stdin = _sealed(request["stdin"]) or os.dup(nowhere)
+        self._open = {*reading, *self.writing, self._stdin}
+        self._outputs = [Output(pipe, self._limits.output_kb << 10, nowhere) for pipe in reading]
+
+    def run(self, trial: Bubble | Plain, harness: list[int]) -> Ran:
+        """From its start to its end; whatever happens, nothing of it lives on."""
+        request, limits = self._request, self._limits
         try:
-            root, owner = trial.start(request["argv"], request["environment"], stdin)
-            folder.fill(root, request["files"], owner)
+            root, owner = trial.start(request["argv"], request["environment"], self._stdin)
+            self._fill(root, owner)
             started = time.monotonic()
             trial.go(limits, request["cores"])
-            for pipe in (*writing, stdin):
-                _close(pipe)
-            verdict = watch(trial, outputs, limits, started, self._harness)
+            self._release(*self.writing, self._stdin)
+            verdict = watch(trial, self._outputs, limits, started, harness)
             ended = time.monotonic()
         finally:
             trial.stop()
-            _close(stdin)
         if verdict.abandoned:
-            trial.end()
             raise Abandoned
         if verdict != Verdict():
             ended = time.monotonic()
         files = folder.collect(root, request["keep"], limits.file_mb << 20, limits.scratch_mb << 20)
         code, cpu = trial.end()
-        stdout, stderr = (output.finish() for output in outputs)
-        seconds = round(ended - started, 6)
+        stdout, stderr = (output.finish() for output in self._outputs)
+        last = (stdout, stderr, round(ended - started, 6), cpu, files)
         if verdict.late:
             reason = f"killed: not done after {limits.seconds:g} s and {limits.grace:g} s of grace"
-            return Ran("timeout", None, stdout, stderr, seconds, cpu, files, reason)
+            return Ran("timeout", None, *last, reason)
         if verdict.reason:
-            return Ran("crash", None, stdout, stderr, seconds, cpu, files, verdict.reason)
+            return Ran("crash", None, *last, verdict.reason)
         reason = _not_started(request["argv"][0], code, stderr) or explain(code, limits)
-        return Ran("crash" if code else "ok", code, stdout, stderr, seconds, cpu, files, reason)
+        return Ran("crash" if code else "ok", code, *last, reason)
+
+    def errors(self) -> str:
+        """The end of what was written to stderr."""
+        return self._outputs[1].finish().decode(errors="replace").strip()[-500:]
+
+    def close(self) -> None:
+        self._release(*list(self._open))
+        if self.folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _fill(self, root: int, owner: int | None) -> None:
+        try:
+            folder.fill(root, self._request["files"], owner)
+        except OSError as error:
+            if error.errno == errno.ENOSPC and not self.folder:
+                raise Refused(f"the trial's files do not fit into scratch_mb={self._limits.scratch_mb}") from None
+            if error.errno in (errno.ENOSPC, errno.EIO, errno.EMFILE, errno.ENOMEM):
+                raise
+            raise Refused(f"the trial's files cannot be laid out: {error}") from None
+
+    def _release(self, *files: int) -> None:
+        for file in files:
+            self._open.remove(file)
+            os.close(file)
 
 
 def _not_started(program: str, code: int, stderr: bytes) -> str:
@@ -148,13 +171,6 @@ def _sealed(content: bytes | None) -> int | None:
     while rest:
         rest = rest[os.write(file, rest) :]
     os.lseek(file, 0, os.SEEK_SET)
-    fcntl.fcntl(
-        file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
-    )
+    seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+    fcntl.fcntl(file, fcntl.F_ADD_SEALS, seals)
     return file
-
-
-def _close(descriptor: int) -> None:
-    """Close it, unless that was done."""
-    with contextlib.suppress(OSError):
-        os.close(descriptor)

@@ -42,12 +42,12 @@ class Verdict:
 
 
 class Output:
-    """One capped pipe. What is beyond the cap moves to nowhere inside the kernel, so that a flood costs little."""
+    """What is kept of one pipe. What is beyond the cap moves to `nowhere` (/dev/null) inside the kernel, so that a
+    flood costs little. Both files are the caller's."""
 
-    def __init__(self, pipe: int, most: int) -> None:
-        self.pipe, self._most, self._kept = pipe, most, bytearray()
+    def __init__(self, pipe: int, most: int, nowhere: int) -> None:
+        self.pipe, self._most, self._nowhere, self._kept = pipe, most, nowhere, bytearray()
         os.set_blocking(pipe, False)
-        self._nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
 
     def take(self) -> bool:
         """Take a piece of what is there; False where nothing will come any more, or is there now."""
@@ -66,8 +66,6 @@ class Output:
         end = time.monotonic() + 1.0
         while self.take() and time.monotonic() < end:
             pass
-        os.close(self.pipe)
-        os.close(self._nowhere)
         return bytes(self._kept)
 
 

@@ -181,7 +181,7 @@ class _Writer:
     def loop(self, depth: int) -> str:
         """Over records or texts; its variable is in scope inside."""
         dice = self.dice
-        path, field = dice.one(self.phrases.found("records", "tags"))
+        path, field = self.phrases.reach("records", "tags") or self.phrases.records()
         variable = dice.one(("item", "entry", "each", "row"))
         inner = Field(variable, "record", field.fields) if field.kind == "records" else Field(variable, "text")
         outer = list(self.phrases.scope)
@@ -232,7 +232,7 @@ class _Writer:
 
     def summed(self, depth: int) -> str:
         """A total carried through a loop whose body prints nothing."""
-        path, field = self.dice.one(self.phrases.found("records", near=False))
+        path, field = self.phrases.records()
         key = self.dice.one([each.name for each in field.fields if each.kind in ("count", "price")])
         name = self.fresh()
         step = self.tag(f"assign {name} = {name} | plus: it.{key}")
@@ -241,7 +241,7 @@ class _Writer:
 
     def halves(self, depth: int) -> str:
         """A loop, and one that goes on where it stopped."""
-        path, field = self.dice.one(self.phrases.found("records", near=False))
+        path, field = self.phrases.records()
         shown = self.output(f"it.{self.dice.one([each.name for each in field.fields if each.kind == 'text'])}")
         first = f"{self.tag(f'for it in {path} limit:{self.dice.number(1, 4)}')}{shown};{self.tag('endfor')}"
         rest = f"{self.tag(f'for it in {path} offset:continue')}{shown};{self.tag('endfor')}"

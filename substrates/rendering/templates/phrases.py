@@ -13,7 +13,26 @@ from substrates.rendering.templates.data import WORDS, Dice, Field, Kind
 __all__ = ["Phrases"]
 
 _PROSE: tuple[Kind, ...] = ("text", "text", "text", "lines", "html", "note")
+_SPLITS = (
+    'split: " " | join: "_"',
+    'split: "a" | join: "-"',
+    'split: "" | reverse | join: ""',
+    'split: " " | sort | first | default: "-"',  # nil turned to text is None to one engine, nothing to another
+    "split: ' ' | last | default: 'none'",
+    'split: " " | size',
+    "size",
+)
 _MISSING = ("nothing", "site.nowhere", "keywords[99]", "unknown.deep.path")
+
+
+def _reached(path: str, field: Field, kinds: tuple[Kind, ...]) -> Iterator[tuple[str, Kind | None, Field]]:
+    """What of these kinds a variable is or has as a field: (its path, its own kind if a field is meant, that)."""
+    if field.kind in kinds:
+        yield path, None, field
+    if field.kind in ("record", "records"):
+        for inner in field.fields:
+            if inner.kind in kinds and not field.kind == inner.kind == "records":
+                yield path, field.kind, inner
 
 
 class Phrases:
@@ -23,33 +42,32 @@ class Phrases:
         self.dice = dice
         self.scope: list[tuple[str, Field]] = [(field.name, field) for field in fields]
 
-    def found(self, *kinds: Kind, near: bool = True) -> list[tuple[str, Field]]:
-        """What of these kinds can be reached; mostly from the innermost variables only."""
+    def reach(self, *kinds: Kind, near: bool = True) -> tuple[str, Field] | None:
+        """A variable of one of these kinds, or such a field of one; mostly of the innermost variables."""
+        found = []
         if near and len(self.scope) > 2 and self.dice.chance(0.6):
-            inner = [each for path, field in self.scope[-2:] for each in self._reached(path, field, kinds)]
-            if inner:
-                return inner
-        return [each for path, field in self.scope for each in self._reached(path, field, kinds)]
+            found = [each for path, field in self.scope[-2:] for each in _reached(path, field, kinds)]
+        if not found:
+            found = [each for path, field in self.scope for each in _reached(path, field, kinds)]
+        if not found:
+            return None
+        path, owner, field = self.dice.one(found)
+        if owner == "records":
+            path = self.dice.one((f"{path}.first", f"{path}.last", f"{path}[{self.dice.number(-3, 3)}]"))
+        if owner is not None:
+            path = f'{path}["{field.name}"]' if self.dice.chance(0.04) else f"{path}.{field.name}"
+        return path, field
 
-    def _reached(self, path: str, field: Field, kinds: tuple[Kind, ...]) -> Iterator[tuple[str, Field]]:
-        if field.kind in kinds:
-            yield path, field
-        if field.kind == "record":
-            for inner in field.fields:
-                yield from self._reached(self._member(path, inner.name), inner, kinds)
-        elif field.kind == "records":
-            place = self.dice.one((f"{path}.first", f"{path}.last", f"{path}[{self.dice.number(-3, 3)}]"))
-            for inner in field.fields:
-                if inner.kind in kinds and inner.kind != "records":
-                    yield self._member(place, inner.name), inner
-
-    def _member(self, path: str, name: str) -> str:
-        return f'{path}["{name}"]' if self.dice.chance(0.04) else f"{path}.{name}"
+    def records(self) -> tuple[str, Field]:
+        """A list of records; a page always has some."""
+        found = self.reach("records", near=False)
+        assert found is not None
+        return found
 
     def path(self, *kinds: Kind) -> str:
         """A variable of one of these kinds; a missing one where there is none."""
-        paths = self.found(*kinds)
-        return self.dice.one(paths)[0] if paths else self.dice.one(_MISSING)
+        found = self.reach(*kinds)
+        return self.dice.one(_MISSING) if found is None else found[0]
 
     def literal(self) -> str:
         dice = self.dice
@@ -88,20 +106,25 @@ class Phrases:
 
     def text_filter(self) -> str:
         dice = self.dice
-        word = dice.one(WORDS)
-        return dice.one(
-            (
-                *("escape", "escape", "upcase", "downcase", "capitalize", "strip", "lstrip", "rstrip", "url_encode"),
-                *(f"append: {self.literal()}", f"prepend: {self.literal()}", f"append: {self.path('text', 'count')}"),
-                *(f'replace: "{word[:2]}", "{word[1:3]}"', f"replace_first: '{word[:1]}', '*'", 'replace: " ", "-"'),
-                *(f'remove: "{word[:1]}"', f'remove_first: "{word[1:2]}"', f"default: {self.literal()}"),
-                *(f"truncate: {dice.number(8, 30)}", f'truncate: {dice.number(8, 20)}, ".."'),
-                *(f"truncatewords: {dice.number(1, 5)}", f'truncatewords: {dice.number(1, 5)}, "--"'),
-                *(f"slice: {dice.number(-8, 6)}, {dice.number(1, 9)}", f"slice: {dice.number(0, 4)}"),
-                *('split: " " | join: "_"', 'split: "a" | join: "-"', 'split: "" | reverse | join: ""'),
-                *('split: " " | sort | first', 'split: " " | last', 'split: " " | size', "size"),
+        word, few = dice.one(WORDS), dice.number(1, 5)
+        draw = dice.number(0, 9)
+        if draw < 3:
+            return dice.one(("escape", "upcase", "downcase", "capitalize", "strip", "lstrip", "rstrip", "url_encode"))
+        if draw < 5:
+            return f"{dice.one(('append', 'prepend', 'default'))}: {self.literal()}"
+        if draw < 6:
+            return f"append: {self.path('text', 'count')}"
+        if draw < 7:
+            return dice.one(
+                (f'replace: "{word[:2]}", "{word[1:3]}"', f"replace_first: '{word[0]}', '*'", "replace: ' ', '-'")
             )
-        )
+        if draw < 8:
+            return dice.one(
+                (f'remove: "{word[0]}"', f'remove_first: "{word[1]}"', f"slice: {few - 6}, {few}", f"slice: {few}")
+            )
+        if draw < 9:
+            return dice.one((f"truncate: {few + 8}", f"truncate: {few * 4}, '..'", f"truncatewords: {few}, '--'"))
+        return dice.one(_SPLITS)
 
     def number(self) -> str:
         dice = self.dice
@@ -138,8 +161,7 @@ class Phrases:
         """A list of texts."""
         dice = self.dice
         if dice.chance(0.4):
-            records = self.found("records", near=False)
-            path, field = dice.one(records)
+            path, field = self.records()
             key = dice.one([each.name for each in field.fields if each.kind in ("text", "count")])
             chain = [f"{self.narrowed(path, field)} | map: '{key}'"]
         else:
@@ -168,7 +190,7 @@ class Phrases:
         """A list, joined or summed up or picked from."""
         dice = self.dice
         if dice.chance(0.3):
-            path, field = dice.one(self.found("records", near=False))
+            path, field = self.records()
             key = dice.one([each.name for each in field.fields if each.kind == "count"])
             return dice.one(
                 (f"{path} | sum: '{key}'", f"{path} | map: '{key}' | sum", f"{path} | size", f"{path}.size")

@@ -31,6 +31,7 @@ class Code:
         self._lines = [0]
         for line in source.data.split(b"\n")[:-1]:
             self._lines.append(self._lines[-1] + len(line) + 1)
+        self._unparsed: dict[ast.AST, str] = {}
         self.parents: dict[ast.AST, ast.AST] = {
             child: node for node in ast.walk(module) for child in ast.iter_child_nodes(node)
         }
@@ -58,6 +59,12 @@ class Code:
             data += self.source.data[last : self.start(part)] + instead[part].encode("utf-8")
             last = self.end(part)
         return (data + self.source.data[last : self.end(node)]).decode("utf-8") if last >= start else ""
+
+    def unparsed(self, node: ast.AST) -> str:
+        """The text without what doesn't matter (blanks, quotes), so that equal expressions have equal texts."""
+        if node not in self._unparsed:
+            self._unparsed[node] = ast.unparse(node)
+        return self._unparsed[node]
 
     def put(self, node: ast.AST, text: str) -> Splice:
         return Splice(self.source.path, self.start(node), self.end(node), text)
@@ -149,6 +156,10 @@ class Code:
         return frozenset(
             f.name for f in self.functions for d in f.decorator_list if re.search(r"property|setter", ast.unparse(d))
         )
+
+    @cached_property
+    def attributes_read(self) -> frozenset[str]:
+        return frozenset(n.attr for n in ast.walk(self.module) if isinstance(n, ast.Attribute))
 
     @cached_property
     def top_names(self) -> frozenset[str]:

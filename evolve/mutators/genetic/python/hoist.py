@@ -50,7 +50,7 @@ def reuse(code: Code) -> Iterator[Site]:
         if code.function(statement) is None:
             continue
         run = block[i : i + _RUN]
-        often = _texts(run)
+        often = _texts(code, run)
         for text in dict.fromkeys(text for node in always(statement) if (text := often.get(node)) is not None):
             nodes = _served(code, run, text, often)
             if len(nodes) > 1:
@@ -163,12 +163,12 @@ def _works(node: ast.AST) -> TypeGuard[ast.expr]:
     return isinstance(node, ast.BinOp | ast.Call) and any(isinstance(n, ast.Name) for n in ast.walk(node))
 
 
-def _texts(run: Sequence[ast.stmt]) -> dict[ast.AST, str]:
+def _texts(code: Code, run: Sequence[ast.stmt]) -> dict[ast.AST, str]:
     """The texts of what occurs more than once."""
     found: dict[str, list[ast.AST]] = {}
     for node in walk(run):
         if _works(node) or (isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)):
-            found.setdefault(ast.unparse(node), []).append(node)
+            found.setdefault(code.unparsed(node), []).append(node)
     return {node: text for text, nodes in found.items() if len(nodes) > 1 for node in nodes}
 
 

@@ -93,8 +93,7 @@ def _matched(code: Code, node: ast.AST) -> str | None:
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and len(node.args) == 1):
         return None
     rest = _tail(node.args[0])
-    places = {"start", "end", "span", "string", "pos"}
-    asked = any(isinstance(n, ast.Attribute) and n.attr in places for n in ast.walk(code.module))
+    asked = {"start", "end", "span", "string", "pos"} & code.attributes_read
     if (
         rest is None
         or asked
