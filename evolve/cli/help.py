@@ -14,6 +14,7 @@ Start a run
   python -m evolve +domain=finance run.generations=8     a short one
   python -m evolve +domain=finance population.path=DIR   your own agents (docs/agents.md)
   python -m evolve +domain=finance substrate.market.path=prices.csv   your own prices (docs/prices.md)
+  python -m evolve +domain=command substrate.repository=PATH ...   any repository that measures (docs/repositories.md)
   python -m evolve -m +domain=finance seed=1,2,3         a sweep
   python -m evolve resume=RUN                            go on where a run was stopped
 
@@ -22,6 +23,7 @@ Look at it
   python -m evolve report [RUN]          what was said at the end; writes report.html and tables
   python -m evolve report RUN RUN ...    runs compared; of a sweep: report multirun/DATE/TIME
   python -m evolve export LINEAGE --to DIR   a champion's files
+  python -m evolve export LINEAGE --repository PATH   its kept changes as a branch of the repository it evolved
   python -m evolve runs                  the runs of a ledger
   python -m evolve replay COMMIT         run a recorded trial again: does it hold?
 

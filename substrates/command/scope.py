@@ -12,19 +12,34 @@ from evolve.genome import Genome
 __all__ = ["Scope", "named_files"]
 
 
+_RUNNERS = {
+    "cargo": ("Cargo.toml",),
+    "just": ("justfile", "Justfile"),
+    "make": ("Makefile", "makefile", "GNUmakefile"),
+    "npm": ("package.json",),
+    "pnpm": ("package.json",),
+    "rake": ("Rakefile",),
+    "yarn": ("package.json",),
+}
+"""Programs that do what a file of the repository says, without its being named."""
+
+
 def named_files(command: str, tracked: Collection[str]) -> list[str]:
-    """The tracked files that a shell command names as words, or as Python modules (`-m package.module`)."""
+    """The tracked files that a shell command names: as words, after a `cd` too, as Python modules (`-m a.b`), or by
+    starting a program that reads them."""
     try:
         words = shlex.split(command, comments=True)
     except ValueError:
         words = command.split()
-    found = []
+    found: set[str] = set()
+    folder = PurePosixPath()
     for before, word in zip(["", *words], words, strict=False):
-        path = PurePosixPath(word.strip(";&|()<>").partition("::")[0]).as_posix().removeprefix("./")
+        bare = word.strip(";&|()<>").partition("::")[0]
         module = word.replace(".", "/")
-        names = [path] if before != "-m" else [f"{module}.py", f"{module}/__main__.py"]
-        found += [name for name in names if name in tracked]
-    return sorted(set(found))
+        names = [bare, *_RUNNERS.get(bare, ())] if before != "-m" else [f"{module}.py", f"{module}/__main__.py"]
+        found.update(path for name in names for path in (PurePosixPath(name).as_posix(), (folder / name).as_posix()))
+        folder = folder / bare if before == "cd" else folder
+    return sorted(found.intersection(tracked))
 
 
 @dataclass(frozen=True)

@@ -176,12 +176,11 @@ class Command(Substrate):
         """The check, then one measurement, each over its own fresh copy; for an audit the hidden check first."""
         if (problem := self._scope.problem(case.genome)) is not None:
             return Outcome("refused", evidence={"reason": problem})
-        started = time.monotonic()
-        outcome: Outcome | None = None
         if case.conditions.get("purpose") == "audit" and self._hidden is not None:
             outcome = self._audited(case, bench)
             if not outcome.ok or outcome.score is not None:
                 return outcome
+        started = time.monotonic()
         if self.settings.check is not None:
             ran = self._run(self.settings.check, case, bench, case.seed, started)
             if (failed := self._failed(ran, "the check", "invalid")) is not None:

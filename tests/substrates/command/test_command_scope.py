@@ -28,11 +28,13 @@ from substrates.command.substrate import Command
         ("python -m tools", ["tools/__main__.py"]),
         ("python -m pytest tests/test_a.py::test_b", ["tests/test_a.py"]),
         ("echo 'unclosed measure.sh", ["measure.sh"]),
-        ("make bench", []),
+        ("cd tests; ./test_a.py", ["tests/test_a.py"]),
+        ("make bench", ["Makefile"]),
+        ("echo measure", []),
     ],
 )
 def test_the_files_that_a_command_names(command: str, found: list[str]) -> None:
-    tracked = ["measure.sh", "tools/bench.py", "tools/__main__.py", "tests/test_a.py", "src/a.py"]
+    tracked = ["Makefile", "measure.sh", "tools/bench.py", "tools/__main__.py", "tests/test_a.py", "src/a.py"]
     assert named_files(command, tracked) == found
 
 
