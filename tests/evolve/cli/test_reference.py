@@ -1,4 +1,4 @@
-"""docs/configuration.md names every setting with its default, and no other."""
+"""docs/configuration.md names every setting with its default, and no other; docs/repositories.md has the command's."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 
 from evolve.config import Settings
 from substrates.finance.settings import FinanceSettings
+from substrates.rendering.settings import RenderingSettings
 
 DOCS = Path(__file__).parents[3] / "docs"
 
@@ -35,9 +36,10 @@ def shown(value: Any) -> str:
 def test_every_setting_is_explained_with_its_default() -> None:
     engine = OmegaConf.to_container(OmegaConf.structured(Settings), throw_on_missing=False, enum_to_str=True)
     finance = OmegaConf.to_container(OmegaConf.structured(FinanceSettings), enum_to_str=True)
+    rendering = OmegaConf.to_container(OmegaConf.structured(RenderingSettings), enum_to_str=True)
     assert isinstance(engine, dict)
     del engine["substrate"]
-    wanted = flat(engine) | flat({"substrate": finance})
+    wanted = flat(engine) | flat({"substrate": finance}) | flat({"substrate": rendering})
     text = (DOCS / "configuration.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([\w.]+)` \| (.+?) \| (.+) \|$", text, re.MULTILINE)
     assert {name: default for name, default, _ in rows} == {name: shown(value) for name, value in wanted.items()}
