@@ -49,6 +49,8 @@ def inline(code: Code) -> Iterator[Site]:
         function = code.function(node)
         if helper is None or function is None or function is helper.node or len(arguments) != len(helper.parameters):
             continue
+        if isinstance(node.func, ast.Name) and node.func.id in code.locals(function):
+            continue
         if not any(isinstance(a, ast.Starred) for a in arguments) and _means_the_same(code, helper, function):
             yield Site(code.source, code.start(node), partial(_inlined, code, node, helper, arguments))
 
