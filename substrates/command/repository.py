@@ -87,7 +87,8 @@ def open_base(place: str, commit: str | None, ignored: Callable[[str], bool]) ->
     if shutil.which("git") is None:
         raise UsageError("There is no `git` on the PATH; substrate.repository needs it. Install git.")
     # Others may pass through it to a name that they know, but not look around.
-    home = Path(tempfile.mkdtemp(prefix="evolve-command-"))
+    _sweep()
+    home = Path(tempfile.mkdtemp(prefix=f"evolve-command-{os.getpid()}-"))
     home.chmod(0o711)
     try:
         base = _opened(place, commit, ignored, home)
@@ -187,6 +188,19 @@ def _run(args: Sequence[str], cwd: Path, index: Path | None = None) -> subproces
     if index is not None:
         environment["GIT_INDEX_FILE"] = str(index)
     return subprocess.run(["git", *args], cwd=cwd, env=environment, stdin=subprocess.DEVNULL, capture_output=True)
+
+
+def _sweep() -> None:
+    """Folders of processes that were killed before they could remove them."""
+    for home in Path(tempfile.gettempdir()).glob("evolve-command-*-*"):
+        pid = home.name.split("-")[2]
+        if pid.isdecimal() and not home.is_symlink() and home.stat().st_uid == os.getuid():
+            try:
+                os.kill(int(pid), 0)
+            except ProcessLookupError:
+                _remove(home)
+            except PermissionError:
+                continue  # another's by now
 
 
 def _remove(home: Path) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -172,6 +175,18 @@ def test_the_frozen_files_go_with_the_process(tmp_path: Path) -> None:
     assert (home / "base" / "src" / "words.txt").is_file()
     del substrate
     assert not home.exists()
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with subprocess.Popen(["true"]) as gone:
+        gone.wait()
+    for name in (f"evolve-command-{gone.pid}-a", f"evolve-command-{os.getpid()}-b", "evolve-command-mine"):
+        write(tmp_path / name, {"base/file": "x"})
+    (tmp_path / f"evolve-command-{gone.pid}-a" / "base").chmod(0o555)
+    substrate = Command(CommandSettings(repository=str(repository(tmp_path / "small", {**SOURCE, **CURRENT}))))
+    left = {p.name for p in tmp_path.glob("evolve-command-*")} - {substrate.base.home.name}
+    assert left == {f"evolve-command-{os.getpid()}-b", "evolve-command-mine"}
 
 
 def test_what_was_decided_is_pinned(tmp_path: Path) -> None:
