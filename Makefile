@@ -35,7 +35,7 @@ check: .venv/test.stamp
 	@touch $@
 
 .venv/test.stamp: .venv/run.stamp
-	$(INSTALL) --editable '.[dev,sweeps]'
+	$(INSTALL) --editable '.[dev,sweeps,rendering]'
 	@touch $@
 
 clean:
