@@ -7,12 +7,39 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 PIECES = [
-    "# Title\n", "\n", "Under\n-----\n", "* item\n", "  1. nested\n", "- [x] done\n", "> quote\n", ">> deeper\n", "    code\n",
-    "```py\nx = 1\n```\n", "~~~\nopen\n", "---\n", "text *em* **strong** ~~gone~~\n", "`code` and `` ` ``\n",
-    "[link](http://e.x/a_b 'title')\n", "![alt](pic.png)\n", "[ref]\n\n[ref]: /url \"T\"\n", "<b>raw</b> &amp; <\n", "a\\*b\n",
-    "| a | b |\n|---|:-:|\n| 1 | `x` |\n", "note[^1]\n\n[^1]: foot\n", "http://auto.example/?q=1\n", "<http://a.b>\n", "*open\n",
-    "**a *b** c*\n", "line  \nbreak\n", "\t tab\n", "[a][b] ![c][d]\n", "Term\n: meaning\n", "***\n", "1) one\n2) two\n", "\x00é☃\n",
-]  # fmt: skip
+    "# Title\n",
+    "\n",
+    "Under\n-----\n",
+    "* item\n",
+    "  1. nested\n",
+    "- [x] done\n",
+    "> quote\n",
+    ">> deeper\n",
+    "    code\n",
+    "```py\nx = 1\n```\n",
+    "~~~\nopen\n",
+    "---\n",
+    "text *em* **strong** ~~gone~~\n",
+    "`code` and `` ` ``\n",
+    "[link](http://e.x/a_b 'title')\n",
+    "![alt](pic.png)\n",
+    '[ref]\n\n[ref]: /url "T"\n',
+    "<b>raw</b> &amp; <\n",
+    "a\\*b\n",
+    "| a | b |\n|---|:-:|\n| 1 | `x` |\n",
+    "note[^1]\n\n[^1]: foot\n",
+    "http://auto.example/?q=1\n",
+    "<http://a.b>\n",
+    "*open\n",
+    "**a *b** c*\n",
+    "line  \nbreak\n",
+    "\t tab\n",
+    "[a][b] ![c][d]\n",
+    "Term\n: meaning\n",
+    "***\n",
+    "1) one\n2) two\n",
+    "\x00é☃\n",
+]
 
 
 def documents() -> dict[str, str]:
