@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from evolve.mutators.genetic import numbers, statements
 from evolve.mutators.genetic.edits import Kind, Site
-from evolve.mutators.genetic.python import branches, calls, constants, hoist, idioms, loops
+from evolve.mutators.genetic.python import branches, calls, constants, hoist, idioms, loops, tidy
 from evolve.mutators.genetic.python.code import Code, code_of
 from evolve.mutators.genetic.source import Source
 
@@ -56,6 +56,7 @@ KINDS: dict[str, Kind] = {
     "idiom": _python(idioms.idiom),
     "slots": _python(idioms.slots),
     "uncopied": _python(idioms.uncopied),
+    "tidy": _python(tidy.tidy),
 }
 
 

@@ -198,6 +198,15 @@ EXAMPLES = [
         '    __slots__ = ("x", "y",)\n    def __init__',
         "A(3).x",
     ),
+    ("tidy", "def f(x):\n    y = x\n    z = y + 1\n    return y * z\n", "    z = x + 1\n    return x * z\n", "f(3)"),
+    ("tidy", "def f(x):\n    y = x + 1\n    return x\n", "def f(x):\n    return x\n", "f(3)"),
+    (
+        "inline",
+        "class A:\n    def g(self, a):\n        return a * 2\n    def f(self, xs):\n        h = self.g\n"
+        "        return [h(x) for x in xs]\n",
+        "        return [(x * 2) for x in xs]\n",
+        "A().f([1, 2])",
+    ),
     ("uncopied", "def f(x):\n    return len(list(x[:]))\n", "    return len(x[:])\n", "f([1])"),
 ]
 
@@ -246,6 +255,11 @@ REFUSED = [
     ("inline", "def g(a, k):\n    return a * k\ndef f(x):\n    g = x\n    return g(1, 2)\n"),
     ("inline", "K = 1\ndef g(a):\n    return a * K\ndef f(x, K):\n    return g(x)\n"),
     ("inline", "def g(a):\n    return g(a - 1)\ndef f(x):\n    return g(x)\n"),
+    ("inline", "def g(a):\n    return a * 2\ndef f(x, h):\n    if x:\n        h = g\n    return h(x)\n"),
+    ("tidy", "def f(x):\n    y = x\n    x = 2\n    return y\n"),
+    ("tidy", "def f(x):\n    y = x\n    return f'{y}'\n"),
+    ("tidy", "def f(x):\n    y = g(x)\n    return x\n"),
+    ("tidy", "def f(x):\n    for i in x:\n        y = i\n    return y\n"),
     ("minmax", "def f(xs):\n    return max(*xs)\n"),
     ("remember", "def f(x, seen):\n    seen.append(x)\n    return x\n"),
     ("slots", "class A:\n    x = 1\n    def f(self):\n        self.x = 2\n"),

@@ -8,6 +8,7 @@ calls.py      calls that are spared
 constants.py  constants made once, at the top of the module
 branches.py   conditions in another order
 idioms.py     small expressions that have a cheaper form, and classes with slots
+tidy.py       what other edits leave behind
 
 They are careful but no compiler: a file sees neither types nor other files. What one of them breaks, the trial finds.
 """

@@ -49,8 +49,6 @@ def inline(code: Code) -> Iterator[Site]:
         function = code.function(node)
         if helper is None or function is None or function is helper.node or len(arguments) != len(helper.parameters):
             continue
-        if isinstance(node.func, ast.Name) and node.func.id in code.locals(function):
-            continue
         if not any(isinstance(a, ast.Starred) for a in arguments) and _means_the_same(code, helper, function):
             yield Site(code.source, code.start(node), partial(_inlined, code, node, helper, arguments))
 
@@ -109,15 +107,37 @@ def _results(body: Sequence[ast.stmt]) -> list[tuple[ast.expr | None, ast.expr]]
 
 def _called(code: Code, call: ast.Call, helpers: Mapping[str, _Helper]) -> tuple[_Helper | None, list[ast.expr]]:
     """The helper that a call means, and its arguments, the object of a method first."""
-    if isinstance(call.func, ast.Name):
-        helper = helpers.get(call.func.id)
+    meant = _meant(code, call)
+    if isinstance(meant, ast.Name):
+        helper = helpers.get(meant.id)
         at_top = helper is not None and isinstance(code.parents[helper.node], ast.Module)
         return (helper if at_top else None), list(call.args)
-    if isinstance(call.func, ast.Attribute) and dotted(call.func.value) is not None:
-        helper = helpers.get(call.func.attr)
+    if isinstance(meant, ast.Attribute) and dotted(meant.value) is not None:
+        helper = helpers.get(meant.attr)
         method = helper is not None and isinstance(code.parents[helper.node], ast.ClassDef)
-        return (helper if method and not _is_builtin(call.func.attr) else None), [call.func.value, *call.args]
+        return (helper if method and not _is_builtin(meant.attr) else None), [meant.value, *call.args]
     return None, []
+
+
+def _meant(code: Code, call: ast.Call) -> ast.expr | None:
+    """What is called: a local name that is bound once, to an attribute or a name, means that."""
+    function = code.function(call)
+    if not isinstance(call.func, ast.Name) or function is None or call.func.id not in code.locals(function):
+        return call.func
+    name = call.func.id
+    bound = [s for s in ast.walk(function) if isinstance(s, ast.Assign) and name in stores([s])]
+    others = len([n for n in ast.walk(function) if isinstance(n, ast.Name) and n.id == name and not _is_load(n)])
+    if len(bound) != 1 or others != 1 or any(a.arg == name for a in ast.walk(function) if isinstance(a, ast.arg)):
+        return None
+    value = bound[0].value
+    root = (dotted(value) or "").split(".")[0]
+    # Whoever the name stands for must still be who it was.
+    again = [n for n in ast.walk(function) if isinstance(n, ast.Name) and n.id == root and not _is_load(n)]
+    return value if root and not again and isinstance(value, ast.Name | ast.Attribute) else None
+
+
+def _is_load(node: ast.Name) -> bool:
+    return isinstance(node.ctx, ast.Load)
 
 
 def _is_builtin(name: str) -> bool:
