@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from importlib.util import find_spec
+from importlib.util import cache_from_source, find_spec
 from pathlib import Path
 from shutil import which
 
@@ -16,7 +16,7 @@ from evolve.genome import Genome
 from evolve.substrate import Bench, Limits, Ran
 from substrates.rendering.task import Job, Task
 
-__all__ = ["DRIVER", "Meter", "Wrong", "answers", "instructions_of"]
+__all__ = ["DRIVER", "Engine", "Meter", "Wrong", "answers", "instructions_of"]
 
 DRIVER = files("substrates.rendering").joinpath("driver.py").read_text(encoding="utf-8")
 PYTHON = str(Path(sys.executable).resolve())
@@ -25,6 +25,13 @@ PYTHON = str(Path(sys.executable).resolve())
 VALGRIND = ("setarch", "-R", "valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null")
 STILL = {"PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"}
 """An environment in which equal programs execute equally many instructions."""
+
+_COMPILE = """
+import py_compile, sys
+for path in sys.argv[1:]:
+    py_compile.compile(path, doraise=True, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+"""
+"""Compiles without running any of it, in a process of its own: so the code that is measured is the genome's text."""
 
 _REFS = re.compile(rb"^==\d+== I\s+refs:\s+([\d,]+)$", re.MULTILINE)
 
@@ -38,6 +45,14 @@ class Wrong(Exception):
 
 
 @dataclass(frozen=True)
+class Engine:
+    """A genome and its compiled modules, by path in the trial's folder."""
+
+    genome: Genome
+    modules: Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
 class Meter:
     """Runs one task's engines. Every method raises Wrong where the engine does not do what it must."""
 
@@ -45,21 +60,37 @@ class Meter:
     bench: Bench
     memory_mb: int = 512
 
-    def answers(self, genome: Genome, jobs: Sequence[Job], seconds: float) -> Ran:
-        """Right answers to all jobs, plainly run; what it took."""
-        return self._checked(genome, jobs, self._python("run"), seconds)
+    def compiled(self, genome: Genome, seconds: float) -> Engine:
+        """The genome's modules as Python keeps them, to be laid beside the text: to compile is no part of the work, and
+        would be most of it."""
+        sources = [f"genome/{path}" for path in genome if path.endswith(".py")]
+        kept = [cache_from_source(path) for path in sources]
+        ran = self.bench.run(
+            [PYTHON, "-I", "-S", "-c", _COMPILE, *sources],
+            self._limits(seconds),
+            files={f"genome/{path}": text for path, text in genome.items()},
+            keep=kept,
+            environment=STILL,
+        )
+        if not ran.ok or set(kept) - set(ran.files):
+            raise Wrong("crash", "it does not compile", log=ran.stderr.decode("utf-8", "replace")[-1500:])
+        return Engine(genome, dict(ran.files))
 
-    def instructions(self, genome: Genome, jobs: Sequence[Job], seconds: float) -> int:
+    def answers(self, engine: Engine, jobs: Sequence[Job], seconds: float) -> Ran:
+        """Right answers to all jobs, plainly run; what it took."""
+        return self._checked(engine, jobs, self._python("run"), seconds)
+
+    def instructions(self, engine: Engine, jobs: Sequence[Job], seconds: float) -> int:
         """Executed in the whole process, Python's own start included; the answers are checked too."""
-        ran = self._checked(genome, jobs, [*VALGRIND, *self._python("run")], seconds)
+        ran = self._checked(engine, jobs, [*VALGRIND, *self._python("run")], seconds)
         count = instructions_of(ran.stderr, self._limits(seconds))
         if count is None:
             raise Wrong("invalid", "cachegrind's one line of the executed instructions is missing or not alone")
         return count
 
-    def lines(self, genome: Genome, jobs: Sequence[Job], seconds: float) -> dict[str, float]:
+    def lines(self, engine: Engine, jobs: Sequence[Job], seconds: float) -> dict[str, float]:
         """`file:function` -> its share of the executed lines, the largest first. Advice to a mutator, no score."""
-        ran = self._run(genome, jobs, self._python("lines"), seconds, ("lines.json",))
+        ran = self._run(engine, jobs, self._python("lines"), seconds, ("lines.json",))
         try:
             counts = {str(name): float(count) for name, count in json.loads(ran.files["lines.json"]).items()}
         except (KeyError, ValueError, AttributeError, TypeError):
@@ -68,12 +99,12 @@ class Meter:
         shares = {name: round(count / total, 4) for name, count in counts.items() if count >= total / 500}
         return dict(sorted(shares.items(), key=lambda pair: (-pair[1], pair[0])))
 
-    def allocations(self, genome: Genome, jobs: Sequence[Job], seconds: float) -> float | None:
+    def allocations(self, engine: Engine, jobs: Sequence[Job], seconds: float) -> float | None:
         """Allocations in all, as memray counts them; None without memray. Its file is read in the sandbox too."""
         if find_spec("memray") is None:
             return None
         program = [PYTHON, "-I", "-m", "memray", "run", "--force", "-q", "-o", "trace", "driver.py", "run"]
-        traced = self._run(genome, jobs, [*program, self.task.entry, self.task.call], seconds, ("trace",), processes=8)
+        traced = self._run(engine, jobs, [*program, self.task.entry, self.task.call], seconds, ("trace",), processes=8)
         if not traced.ok or "trace" not in traced.files:
             return None
         told = self.bench.run(
@@ -88,8 +119,8 @@ class Meter:
         except (KeyError, ValueError, TypeError):
             return None
 
-    def _checked(self, genome: Genome, jobs: Sequence[Job], argv: Sequence[str], seconds: float) -> Ran:
-        ran = self._run(genome, jobs, argv, seconds, ("answers",))
+    def _checked(self, engine: Engine, jobs: Sequence[Job], argv: Sequence[str], seconds: float) -> Ran:
+        ran = self._run(engine, jobs, argv, seconds, ("answers",))
         if ran.status == "timeout":
             raise Wrong("timeout", f"it did not end within {seconds:.1f} s")
         if not ran.ok:
@@ -103,15 +134,16 @@ class Meter:
 
     def _run(
         self,
-        genome: Genome,
+        engine: Engine,
         jobs: Sequence[Job],
         argv: Sequence[str],
         seconds: float,
         keep: Sequence[str],
         processes: int = 1,
     ) -> Ran:
-        laid: Mapping[str, str] = {
-            **{f"genome/{path}": text for path, text in genome.items()},
+        laid: Mapping[str, str | bytes] = {
+            **{f"genome/{path}": text for path, text in engine.genome.items()},
+            **engine.modules,
             "driver.py": DRIVER,
             "jobs.jsonl": "".join(json.dumps(job.args) + "\n" for job in jobs),
         }

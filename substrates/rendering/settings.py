@@ -29,7 +29,7 @@ class RenderingSettings:
     gate: int = 40  # hidden jobs that must come out right first, beside the visible ones
     seconds: float = 30.0  # the clock of a trial
     job_seconds: float = 2.0  # of one job, and of the gate for every 20 jobs; an engine that is stuck ends here
-    least: float = 0.003  # a relative gain below this counts as none: equal programs differ by up to 0.0013
+    least: float = 0.001  # a relative gain below this counts as none
     pairs: int = 10  # of parent and child in one bout, where processor time is measured
     audits: int = 6  # blocks of fresh jobs that a champion is audited on
     objectives: list[Objective] = field(default_factory=lambda: [Objective.work])  # both: Pareto ranks

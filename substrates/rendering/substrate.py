@@ -39,7 +39,7 @@ from evolve.substrate import (
     content_key,
 )
 from substrates.rendering.findings import findings_of
-from substrates.rendering.meter import Meter, Wrong, has_valgrind
+from substrates.rendering.meter import Engine, Meter, Wrong, has_valgrind
 from substrates.rendering.settings import Measure, Objective, RenderingSettings
 from substrates.rendering.task import Job, Task
 
@@ -47,6 +47,10 @@ __all__ = ["Rendering"]
 
 _SOURCES = ("driver.py", "meter.py", "task.py", "liquid.py", "canvas.py", "reference.py")
 """What decides a score: where one of them changes, a new segment opens."""
+
+
+_KEPT = 64
+"""Compiled engines that are held: those of the lineages and of the contests in flight."""
 
 
 class Rendering(Substrate):
@@ -82,7 +86,8 @@ class Rendering(Substrate):
             "all programs of a trial: gate, measured jobs; a stuck engine ends here",
             2,
         )
-        self._empty: dict[str, int] = {}
+        self._engines: dict[str, Engine] = {}
+        self._nothing: int | None = None
         self._lock = threading.Lock()
         self._seeds: Mapping[str, Genome] = {}
 
@@ -105,7 +110,7 @@ class Rendering(Substrate):
             f"Make this {self.task.name} engine do less work ({self.metric.unit}) for the same answers. "
             f"{self.task.entry} defines {self.task.call}(); it is pure Python with the standard library only. Every "
             "answer must stay the same, byte for byte, also where the engine must refuse its input. Nothing is asked "
-            "twice: caches of answers are worthless. What is done on import is not counted."
+            "twice: caches of answers are worthless. Importing is counted, compiling is not."
         )
 
     def conditions(self, generation: int, state: Mapping[str, Any], purpose: Purpose) -> Conditions:
@@ -126,30 +131,31 @@ class Rendering(Substrate):
     def trial(self, case: Case, bench: Bench) -> Outcome:
         meter = Meter(self.task, bench)
         try:
+            engine = self._engine(meter, case.genome)
             if not case.stream.startswith(("duel", "A/A", "confirm")):  # its gate was passed when it was tried
-                self._gate(meter, case)
-            blocks = [self._cost(meter, case, block, bench) for block in range(case.conditions["blocks"])]
+                self._gate(meter, engine, case)
+            blocks = [self._cost(meter, engine, case, block, bench) for block in range(case.conditions["blocks"])]
         except Wrong as wrong:
             evidence = {"reason": wrong.reason, **{k: _shown(v) for k, v in wrong.said.items() if k != "job"}}
             return Outcome(wrong.status, evidence=evidence)  # type: ignore[arg-type]
         metrics, evidence = {}, {}
         if case.stream == "select" or (case.stream == "trial" and Objective.allocations in self.settings.objectives):
             jobs = self._jobs(case, 0)
-            if (count := meter.allocations(case.genome, jobs, self.settings.seconds)) is not None:
+            if (count := meter.allocations(engine, jobs, self.settings.seconds)) is not None:
                 metrics["allocations_per_job"] = count / len(jobs)
         if case.stream == "select":
-            evidence["hot"] = meter.lines(case.genome, self._jobs(case, 0)[:6], self.settings.seconds)
+            evidence["hot"] = meter.lines(engine, self._jobs(case, 0)[:6], self.settings.seconds)
         if len(blocks) > 1:
             evidence["blocks"] = blocks
         return Outcome("ok", float(np.mean(blocks)), metrics, evidence)
 
-    def _gate(self, meter: Meter, case: Case) -> None:
+    def _gate(self, meter: Meter, engine: Engine, case: Case) -> None:
         """Every visible and many hidden jobs, natively: right, and in time. Raises Wrong."""
         visible = self.task.visible()
         hidden = _drawn(self.task.name, _seed_of(case.conditions["drawn"], "gate"), self.settings.gate)
         seconds = self.settings.job_seconds * max(1, math.ceil((len(visible) + len(hidden)) / 20))
         try:
-            meter.answers(case.genome, [*visible, *hidden], seconds)
+            meter.answers(engine, [*visible, *hidden], seconds)
         except Wrong as wrong:
             number = wrong.said.get("job")
             if not isinstance(number, int):
@@ -160,22 +166,36 @@ class Rendering(Substrate):
             said = {"asked": job.args, "wanted": job.expected, "got": wrong.said["got"]}
             raise Wrong("invalid", f"visible job {number + 1} is answered wrongly", **said) from None
 
-    def _cost(self, meter: Meter, case: Case, block: int, bench: Bench) -> float:
+    def _cost(self, meter: Meter, engine: Engine, case: Case, block: int, bench: Bench) -> float:
         """Of one job, in the metric's unit."""
         jobs = self._jobs(case, block)
         if not self.deterministic:
-            return 1e3 * meter.answers(case.genome, jobs, self._left(case, bench)).cpu_seconds / len(jobs)
-        work = meter.instructions(case.genome, jobs, self._left(case, bench)) - self._start(meter, case, bench)
+            return 1e3 * meter.answers(engine, jobs, self._left(case, bench)).cpu_seconds / len(jobs)
+        work = meter.instructions(engine, jobs, self._left(case, bench)) - self._start(meter)
         return work / len(jobs) / 1e6
 
-    def _start(self, meter: Meter, case: Case, bench: Bench) -> int:
-        """Instructions of a process that is asked nothing: Python's start and the engine's import."""
-        digest = case.genome.digest
-        if digest not in self._empty:
-            count = meter.instructions(case.genome, [], self._left(case, bench))
+    def _engine(self, meter: Meter, genome: Genome) -> Engine:
+        """Compiled once. Raises Wrong where it cannot be."""
+        with self._lock:
+            known = self._engines.get(genome.digest)
+        if known is None:
+            known = meter.compiled(genome, self.settings.job_seconds * 5)
             with self._lock:
-                self._empty[digest] = count
-        return self._empty[digest]
+                if len(self._engines) >= _KEPT:
+                    self._engines.pop(next(iter(self._engines)))
+                self._engines[genome.digest] = known
+        return known
+
+    def _start(self, meter: Meter) -> int:
+        """Instructions of a process that loads an engine of ours which does nothing. Not the genome's own start: it
+        could waste work where it is asked nothing, and would gain what is subtracted."""
+        with self._lock:
+            if self._nothing is None:
+                stub = Genome({self.task.entry: f"def {self.task.call}(*asked):\n    return b''\n"})
+                self._nothing = meter.instructions(
+                    meter.compiled(stub, self.settings.seconds), [], self.settings.seconds
+                )
+            return self._nothing
 
     def _jobs(self, case: Case, block: int) -> list[Job]:
         """The same for measuring and trying, so that scores compare; fresh for every duel."""
@@ -222,7 +242,8 @@ class Rendering(Substrate):
             took: dict[str, float] = {}
             for who, case in zip(("a", "b"), order, strict=True):
                 try:
-                    took[who] = meter.answers(case.genome, jobs, self.settings.seconds).cpu_seconds
+                    engine = self._engine(meter, case.genome)
+                    took[who] = meter.answers(engine, jobs, self.settings.seconds).cpu_seconds
                 except Wrong as wrong:
                     if case is challenger:
                         return Bout(last=True, failed=wrong.status)  # type: ignore[arg-type]
