@@ -120,9 +120,11 @@ def progress(story: Story) -> Figure:
     )
 
 
-def evidence(story: Story) -> Figure:
-    """Effects in units of their own noise, with the band that noise alone fills."""
+def evidence(story: Story) -> Figure | None:
+    """Effects in units of their own noise, with the band that noise alone fills; None where scores have no noise."""
     known = [(n, t) for n, t in enumerate(story.tries, 1) if t.evidence is not None]
+    if not known:
+        return None
     traces = _dots(known, [t.evidence for _, t in known], [n for n, _ in known])
     band = {
         "type": "rect", "xref": "paper", "x0": 0, "x1": 1, "y0": -2, "y1": 2,
@@ -192,7 +194,7 @@ def family_tree(story: Story) -> Figure:
 
 
 def held_out(story: Story) -> Figure | None:
-    """What a champion was chosen on beside what was held out; on the line they are equal."""
+    """What a champion was chosen on beside what was held out; on the line the gap is the seeds', which nobody chose."""
     chosen = {(t.lineage, t.genome): t.score for t in story.kept}
     points, seeds = [], story.measured[0] if story.measured else {}
     for (lineage, digest), audit in story.audits.items():
@@ -212,15 +214,22 @@ def held_out(story: Story) -> Figure | None:
                 "hovertemplate": "%{text}<br>chosen on %{x:.3g}, held out %{y:.3g}<extra></extra>",
             }
         )  # fmt: skip
-    ends = [min(min(p[1], p[2]) for p in points), max(max(p[1], p[2]) for p in points)]
-    line = {"color": "ink", "width": 1, "dash": "dot"}
-    traces.append({"type": "scatter", "mode": "lines", "x": ends, "y": ends, "line": line, "hoverinfo": "skip"})
+    gaps = [p[2] - p[1] for p in points if not p[3]]
+    gap = sum(gaps) / len(gaps) if gaps else 0.0
+    ends = [min(p[1] for p in points), max(p[1] for p in points)]
+    traces.append(
+        {
+            "type": "scatter", "mode": "lines", "x": ends, "y": [x + gap for x in ends],
+            "line": {"color": "ink", "width": 1, "dash": "dot"}, "hoverinfo": "skip",
+        }
+    )  # fmt: skip
     better = "below" if story.metric.sign > 0 else "above"
     return Figure(
         "held_out",
         "Chosen on, and held out",
         f"Each champion's {story.metric.name} on what it was chosen on, and on what nobody saw; diamonds were kept, "
-        f"circles are seeds. A cloud {better} the dotted line of equality is overfitting.",
+        "circles are seeds. On the dotted line the gap between both is that of the seeds, which nobody chose; a cloud "
+        f"of diamonds {better} it is overfitting.",
         traces,
         _layout("score that it was chosen on", "score on what was held out", [], right=20),
     )

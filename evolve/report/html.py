@@ -31,7 +31,8 @@ _MOST_CHANGES = 400
 
 def page_of(ledger: Path, story: Story) -> str:
     """The page of one run."""
-    drawn = [draw.progress(story), draw.evidence(story), draw.family_tree(story)] if story.tries else []
+    wanted = [draw.progress(story), draw.evidence(story), draw.family_tree(story)] if story.tries else []
+    drawn = [figure for figure in wanted if figure is not None]
     held = draw.held_out(story)
     drawn += [held] if held is not None else []
     said = story.findings
@@ -115,8 +116,21 @@ def _audit(story: Story) -> str:
     before, audit = (sum(part) / len(standing) for part in list(zip(*standing, strict=True))[1:])
     return (
         f"On what was held out, the {len(standing)} champions have a mean {story.metric.name} of {audit:.3g}, where "
-        f"they had {before:.3g} when they were chosen."
+        f"they had {before:.3g} when they were chosen{_seeds(story)}."
     )
+
+
+def _seeds(story: Story) -> str:
+    """The same of the seeds, which nobody chose: what was held out may be harder or easier by itself."""
+    audits: dict[str, float | None] = {}
+    for (name, _), score in story.audits.items():
+        audits.setdefault(name, score)  # a lineage's first champion is its seed
+    first = story.measured[0] if story.measured else {}
+    known = [(first[name], audit) for name, audit in audits.items() if audit is not None and name in first]
+    if not known:
+        return ""
+    before, after = (sum(part) / len(known) for part in zip(*known, strict=True))
+    return f" (their seeds {after:.3g} and {before:.3g})"
 
 
 def _facts(story: Story) -> list[tuple[str, str]]:

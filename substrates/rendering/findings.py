@@ -24,7 +24,7 @@ def findings_of(record: Record, metric: Metric, task: str) -> Findings:
         kept = sum(a.verdict == "keep" and a.lineage == name for a in record.attempts)
         score = standing.get(name)
         if champion != seed and gain is not None and score is not None and (best is None or score < best[0]):
-            best = (score, name, gain)
+            best = (score, name, gain, record.audits[name, champion.digest].score)
         rows.append((name, kept, _number(score), *_said(gain, champion != seed)))
     tables = [
         Table(
@@ -38,14 +38,15 @@ def findings_of(record: Record, metric: Metric, task: str) -> Findings:
     if best is None:
         sentence = f"No evidence of a gain: none of {tried} attempts on the {task} engine was kept and audited."
         return Findings(sentence, helped=False, tables=tuple(t for t in tables if t.rows))
-    _, name, (mean, low, high) = best
+    _, name, (mean, low, high), work = best
     helped = low > 0
     what = "does" if helped else "cannot be shown to do"
     sentence = (
         f"{name} {what} {_percent(mean)} less work than its seed on jobs that nobody saw "
         f"({LEVEL:.0%} interval {_percent(low)} to {_percent(high)})."
     )
-    return Findings(sentence, score=mean, helped=helped, tables=tuple(t for t in tables if t.rows))
+    figures = {"gain": mean, "gain_low": low, "gain_high": high}
+    return Findings(sentence, score=work, helped=helped, figures=figures, tables=tuple(t for t in tables if t.rows))
 
 
 def gain_of(seed: Outcome | None, champion: Outcome | None) -> tuple[float, float, float] | None:

@@ -17,6 +17,7 @@ from evolve.config import AcceptanceSettings, Method, MutatorSettings, RunSettin
 from evolve.genome import Genome
 from evolve.ledger import Entry, Ledger
 from evolve.report import Story, write_report
+from evolve.report.figures import evidence
 from evolve.run import Run
 from evolve.substrate import Brief, Chart, Findings, Record, Rewrite, Table
 from evolve.testing import Scripted
@@ -75,6 +76,15 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert story.kept
     assert story.failed
     return folder / "out" / "report.html"
+
+
+def test_effects_over_noise_are_drawn_where_there_is_noise(page: Path) -> None:
+    story = Story.read(page.parents[1] / "l.git", "run")
+    assert evidence(story) is None
+    noisy = replace(story, tries=(replace(story.tries[0], effect=1.0, noise=0.5), *story.tries[1:]))
+    drawn = evidence(noisy)
+    assert drawn is not None
+    assert [list(trace["y"]) for trace in drawn.traces] == [[2.0]]
 
 
 def test_what_is_told_is_what_was(page: Path) -> None:
@@ -144,8 +154,8 @@ def test_every_figure_is_drawn_on_every_screen(browser: Any, page: Path, width: 
         ".map(p => [p.id, p.dataset.drawn, p.querySelectorAll('path').length])"
     )
     assert {name for name, *_ in plots} == {
-        "plot-progress", "plot-evidence", "plot-tree", "plot-held_out", "plot-chart0"
-    }  # fmt: skip
+        "plot-progress", "plot-tree", "plot-held_out", "plot-chart0"
+    }, "scores without noise have no effect over noise"  # fmt: skip
     assert all(drawn == "yes" and paths > 2 for _, drawn, paths in plots), plots
 
 
