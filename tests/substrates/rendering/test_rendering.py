@@ -72,6 +72,34 @@ def test_more_work_is_more_instructions_and_the_gain_a_log_ratio(workers: LocalW
     assert same.total == 0
 
 
+@needs_valgrind
+@pytest.mark.parametrize("when", ["not asked", "asked"])
+def test_work_that_is_wasted_on_import_gains_nothing(when: str, workers: LocalWorkers) -> None:
+    """Not where the engine is asked nothing either: what is subtracted is no start of its own."""
+    wasted = f"""
+asked = open("jobs.jsonl").read().splitlines()
+for turn in range(200_000 if {when} else 0):
+    pass
+"""
+    seed = tried(rendering(), workers, SEED)
+    burning = tried(rendering(), workers, Genome({**SEED, "engine.py": SEED["engine.py"] + wasted}))
+    assert seed.score is not None
+    assert burning.score is not None, burning.evidence
+    assert burning.score > seed.score
+
+
+@needs_valgrind
+def test_comments_cost_nothing(workers: LocalWorkers) -> None:
+    said = Genome({**SEED, "engine.py": "# a remark\n" + SEED["engine.py"] + "# and another\n"})
+    assert tried(rendering(), workers, said).score == tried(rendering(), workers, SEED).score
+
+
+def test_what_does_not_compile_is_a_crash(workers: LocalWorkers) -> None:
+    outcome = tried(rendering(), workers, Genome({**SEED, "blend.py": "def blend(:\n"}))
+    assert outcome.status == "crash"
+    assert "compile" in outcome.evidence["reason"]
+
+
 def test_every_control_behaves(workers: LocalWorkers) -> None:
     made = rendering()
     settings = composed(["+domain=rendering", "substrate.task=canvas", "population.copies=1"])
