@@ -23,11 +23,13 @@ from hypothesis import strategies as st
 from toy import Toy
 
 from evolve import components
-from evolve.config import MutatorSettings
+from evolve.config import AcceptanceSettings, Method, MutatorSettings, RunSettings, Settings
 from evolve.errors import UsageError
 from evolve.genome import Genome
-from evolve.substrate import Attempt, Brief, Duel, Outcome, Rewrite
+from evolve.run import Run
+from evolve.substrate import Attempt, Bench, Brief, Case, Control, Duel, Outcome, Rewrite
 from evolve.testing import MutatorConformance
+from evolve.workers import LocalWorkers
 
 if find_spec("tree_sitter") is None:
     words = "the offline mutator for code needs tree-sitter: pip install -e '.[code]'"
@@ -323,6 +325,38 @@ def test_offsets_are_bytes() -> None:
     for seed in range(60):
         for path, after in answer(code_brief(Genome({"a.py": text})), seed).genome.items():
             assert isinstance(source_of(path, after), Source)
+
+
+# -- in a run ------------------------------------------------------------------------------------
+
+
+class Sum(Toy):
+    """How far the numbers of a file are from a hundred: no program is started."""
+
+    def trial(self, case: Case, bench: Bench) -> Outcome:
+        source = source_of("agent.py", case.genome["agent.py"])
+        if source is None:
+            return Outcome("refused", evidence={"reason": "it does not parse"})
+        return Outcome("ok", abs(100 - sum(n.value for n in numbers(source))))
+
+    def controls(self) -> list[Control]:
+        return []
+
+
+def test_a_run_gets_better_and_equal_seeds_give_equal_runs() -> None:
+    settings = Settings(
+        domain="sum",
+        run=RunSettings(generations=40, baselines=[], preflight=False),
+        acceptance=AcceptanceSettings(method=Method.greedy),
+    )
+    scores = []
+    for _ in range(2):
+        workers = LocalWorkers(1)
+        result = Run(settings, Sum(), genetic, workers, {"a": Genome({"agent.py": MARKED})}).execute()
+        workers.close()
+        scores.append([outcomes["a"].score or 0.0 for outcomes in result.record.outcomes])
+    assert scores[0] == scores[1]
+    assert scores[0][-1] < scores[0][0] / 2, scores[0]
 
 
 # -- at the edge ---------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ class Code:
         for line in source.data.split(b"\n")[:-1]:
             self._lines.append(self._lines[-1] + len(line) + 1)
         self._parameters_read: dict[str, frozenset[int]] = {}
+        self._locals: dict[FunctionNode, set[str]] = {}
         self._unparsed: dict[ast.AST, str] = {}
         self.parents: dict[ast.AST, ast.AST] = {
             child: node for node in ast.walk(module) for child in ast.iter_child_nodes(node)
@@ -206,7 +207,9 @@ class Code:
 
     def locals(self, function: FunctionNode) -> set[str]:
         """Parameters, and all that is bound anywhere inside."""
-        return stores([function.args, *function.body])
+        if function not in self._locals:
+            self._locals[function] = stores([function.args, *function.body])
+        return self._locals[function]
 
     def read_elsewhere(self, loop: ast.stmt, name: str) -> bool:
         """May a read outside of the loop see what the loop has left in the name?"""
