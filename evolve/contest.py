@@ -162,7 +162,8 @@ class Ring:
         return replace(challenger, duel=duel, standing=standing)
 
     def _compare(self, base: Case, cases: list[Case]) -> list[Any]:
-        key = content_key("bout", *(self.bench.key(c) for c in [base, *cases]))
+        # Of this lineage: a twin with the same champion and the same edit fights bouts of its own, which may differ.
+        key = content_key("bout", base.lineage, *(self.bench.key(c) for c in [base, *cases]))
         found = self.memory.bouts(key)
         if found is None:
             started = time.perf_counter()

@@ -202,8 +202,12 @@ def _side_by_side(jobs: Sequence[Callable[[], Contest | None]], at_once: int) ->
     """What each job gives, in their order. One at a time needs no threads."""
     if min(at_once, len(jobs)) <= 1:
         return [job() for job in jobs]
-    with ThreadPoolExecutor(min(at_once, len(jobs))) as pool:
+    pool = ThreadPoolExecutor(min(at_once, len(jobs)))
+    try:
         return [future.result() for future in [pool.submit(job) for job in jobs]]
+    finally:
+        # Where one has failed, or somebody wants to stop now, what has not begun never does.
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _contest(

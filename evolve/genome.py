@@ -50,8 +50,8 @@ class Genome(Mapping[str, str]):
 class Globs:
     """Which paths may be edited: any of `include` matches and none of `exclude` does.
 
-    `*` and `?` stay within a folder's name, `**` is any number of folders, also none; a glob without a slash is of
-    names in any folder, one that ends in a slash of all that is below.
+    As in .gitignore: `*` and `?` stay within a folder's name, `**` is any number of folders, also none; a glob without
+    a slash is of names in any folder, and one that names a folder is of all that is below it.
     """
 
     include: tuple[str, ...] = ("**",)
@@ -79,8 +79,9 @@ def _matches(glob: str, path: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def _pattern(glob: str) -> re.Pattern[str]:
-    anchored = glob if "/" in glob or glob == "**" else f"**/{glob}"
-    text = re.escape(anchored.removeprefix("/") + ("**" if glob.endswith("/") else ""))
+    plain = glob.removeprefix("./")
+    anchored = plain if "/" in plain.rstrip("/") or plain == "**" else f"**/{plain}"
+    text = re.escape(anchored.removeprefix("/").rstrip("/"))
     for escaped, pattern in ((r"\*\*/", "(?:.+/)?"), (r"\*\*", ".*"), (r"\*", "[^/]*"), (r"\?", "[^/]")):
         text = text.replace(escaped, pattern)
-    return re.compile(text)
+    return re.compile(rf"{text}(?:/.*)?")

@@ -71,9 +71,7 @@ def _tried(memory: Memory, attempt: Attempt) -> tuple[Case, Genome]:
     """The case of the attempt's trial, in the team of its generation; and the incumbent that it challenged."""
     for entry in memory.journal.entries:
         value = entry.value
-        if entry.kind != "outcome" or value["stream"] != "trial":
-            continue
-        if (value["lineage"], value["genome"]) != (attempt.lineage, attempt.genome.digest):
+        if entry.kind != "outcome" or entry.key != attempt.trial:
             continue
         generation = int(value["repeat"])
         team = dict(_champions(memory, generation))

@@ -42,11 +42,17 @@ class RecordedBench(Bench):
     def trials(self, cases: Sequence[Case]) -> list[Outcome]:
         claims = [self._claim(case) for case in cases]
         new = [(case, future) for case, (future, mine) in zip(cases, claims, strict=True) if mine]
-        for case, future in new[:-1]:
-            self._workers.submit(partial(self._run, case, future))
-        for case, future in new[-1:]:  # whoever would only wait may as well work
-            with self._workers.lease() as slot:
-                self._run(case, future, slot)
+        try:
+            if len(new) == 1:  # whoever would only wait may as well work
+                with self._workers.lease() as slot:
+                    self._run(*new[0], slot)
+            else:
+                for case, future in new:
+                    self._workers.submit(partial(self._run, case, future))
+        except BaseException as error:
+            for case, future in new:
+                self._end(case, future, error)  # nobody may wait for what will never run
+            raise
         return [future.result() for future, _ in claims]
 
     def remembered(self, case: Case) -> Outcome | None:
@@ -56,11 +62,11 @@ class RecordedBench(Bench):
     def remember(self, case: Case, outcome: Outcome) -> None:
         """An outcome that was measured some other way than by a trial of its own."""
         key = self.key(case)
+        if key in self._known:
+            return
+        self._record(key, case, outcome)  # first: what could not be recorded is not known
         with self._lock:
-            if key in self._known:
-                return
-            self._known[key] = outcome
-        self._record(key, case, outcome)
+            self._known.setdefault(key, outcome)
 
     def key(self, case: Case) -> str:
         return case.key(self._substrate.uses_team)
@@ -132,10 +138,18 @@ class RecordedBench(Bench):
                 outcome = replace(outcome, seconds=round(time.perf_counter() - started, 6))
             self.remember(case, outcome)
         except BaseException as error:
-            future.set_exception(error)
+            self._end(case, future, error)
         else:
-            future.set_result(outcome)
+            self._end(case, future, outcome)
+
+    def _end(self, case: Case, future: Future[Outcome], end: Outcome | BaseException) -> None:
+        """The first end counts."""
         with self._lock:
+            if not future.done():
+                if isinstance(end, Outcome):
+                    future.set_result(end)
+                else:
+                    future.set_exception(end)
             self._running.pop(self.key(case), None)
 
 

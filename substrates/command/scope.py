@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,19 +28,33 @@ _RUNNERS = {
 def named_files(command: str, tracked: Collection[str]) -> list[str]:
     """The tracked files that a shell command names: as words, after a `cd` too, as Python modules (`-m a.b`), or by
     starting a program that reads them."""
-    try:
-        words = shlex.split(command, comments=True)
-    except ValueError:
-        words = command.split()
+    words = _words(command)
     found: set[str] = set()
     folder = PurePosixPath()
+    folders: list[PurePosixPath] = [folder]
+    read: list[str] = []  # where it goes, and what the programs that it starts read there
     for before, word in zip(["", *words], words, strict=False):
-        bare = word.strip(";&|()<>").partition("::")[0]
+        bare = word.partition("::")[0]
         module = word.replace(".", "/")
-        names = [bare, *_RUNNERS.get(bare, ())] if before != "-m" else [f"{module}.py", f"{module}/__main__.py"]
+        names = [bare] if before != "-m" else [f"{module}.py", f"{module}/__main__.py"]
         found.update(path for name in names for path in (PurePosixPath(name).as_posix(), (folder / name).as_posix()))
-        folder = folder / bare if before == "cd" else folder
+        read += _RUNNERS.get(bare, ())
+        if before in ("cd", "-C"):
+            folder = folder / bare
+            folders.append(folder)
+    found.update((place / name).as_posix() for place in folders for name in read)
     return sorted(found.intersection(tracked))
+
+
+def _words(command: str) -> list[str]:
+    """Every word that may name a file: quotes, pipes, redirections and assignments end one, also inside of `sh -c`."""
+    try:
+        parts = shlex.split(command, comments=True)
+    except ValueError:
+        parts = [command]
+    words = [word for part in parts for word in re.split(r"[\s;&|()<>=$`'\"{},]+", part) if word]
+    joined = re.compile(r"-[mC][\w./]+")
+    return [part for word in words for part in ((word[:2], word[2:]) if joined.fullmatch(word) else (word,))]
 
 
 @dataclass(frozen=True)

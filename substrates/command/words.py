@@ -25,7 +25,7 @@ def metric(settings: CommandSettings) -> Metric:
         unit=settings.unit or "as the command reports it",
         better="higher" if settings.direction == "higher" else "lower",
         honest="The measuring command runs the genome, so code could print or write a number of its own, skip work or "
-        "notice that it is measured; what stops it is that the ruler is laid anew outside its reach, that exactly one "
+        "notice that it is measured; what stops it is that the ruler is laid anew for every run, that exactly one "
         f"value counts, and {gate}; read a kept change before you merge it.",
     )
 

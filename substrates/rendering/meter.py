@@ -76,13 +76,14 @@ class Meter:
             raise Wrong("crash", "it does not compile", log=ran.stderr.decode("utf-8", "replace")[-1500:])
         return Engine(genome, dict(ran.files))
 
-    def answers(self, engine: Engine, jobs: Sequence[Job], seconds: float) -> Ran:
-        """Right answers to all jobs, plainly run; what it took."""
-        return self._checked(engine, jobs, self._python("run"), seconds)
+    def answers(self, engine: Engine, jobs: Sequence[Job], seconds: float, *, shown: bool = False) -> Ran:
+        """Right answers to all jobs, plainly run; what it took. `shown`: what it prints may be read by the mutator."""
+        return self._checked(engine, jobs, self._run(engine, jobs, self._python("run"), seconds, ("answers",)), shown)
 
     def instructions(self, engine: Engine, jobs: Sequence[Job], seconds: float) -> int:
         """Executed in the whole process, Python's own start included; the answers are checked too."""
-        ran = self._checked(engine, jobs, [*VALGRIND, *self._python("run")], seconds)
+        argv = [*VALGRIND, *self._python("run")]
+        ran = self._checked(engine, jobs, self._run(engine, jobs, argv, seconds, ("answers",)))
         count = instructions_of(ran.stderr, self._limits(seconds))
         if count is None:
             raise Wrong("invalid", "cachegrind's one line of the executed instructions is missing or not alone")
@@ -103,12 +104,26 @@ class Meter:
         """Allocations in all, as memray counts them; None without memray. Its file is read in the sandbox too."""
         if find_spec("memray") is None:
             return None
-        program = [PYTHON, "-I", "-m", "memray", "run", "--force", "-q", "-o", "trace", "driver.py", "run"]
-        traced = self._run(engine, jobs, [*program, self.task.entry, self.task.call], seconds, ("trace",), processes=8)
-        if not traced.ok or "trace" not in traced.files:
+        program = [
+            sys.executable,
+            "-I",
+            "-m",
+            "memray",
+            "run",
+            "--force",
+            "-q",
+            "--trace-python-allocators",
+            "-o",
+            "trace",
+            "driver.py",
+            "run",
+        ]
+        argv = [*program, self.task.entry, self.task.call]
+        traced = self._checked(engine, jobs, self._run(engine, jobs, argv, seconds, ("answers", "trace"), processes=8))
+        if "trace" not in traced.files:
             return None
         told = self.bench.run(
-            [PYTHON, "-I", "-m", "memray", "stats", "--json", "-o", "stats.json", "trace"],
+            [sys.executable, "-I", "-m", "memray", "stats", "--json", "-o", "stats.json", "trace"],
             self._limits(seconds, processes=8),
             files={"trace": traced.files["trace"]},
             keep=("stats.json",),
@@ -119,12 +134,13 @@ class Meter:
         except (KeyError, ValueError, TypeError):
             return None
 
-    def _checked(self, engine: Engine, jobs: Sequence[Job], argv: Sequence[str], seconds: float) -> Ran:
-        ran = self._run(engine, jobs, argv, seconds, ("answers",))
+    def _checked(self, engine: Engine, jobs: Sequence[Job], ran: Ran, shown: bool = False) -> Ran:
         if ran.status == "timeout":
-            raise Wrong("timeout", f"it did not end within {seconds:.1f} s")
+            raise Wrong("timeout", f"it did not end within {ran.seconds:.1f} s")
         if not ran.ok:
-            raise Wrong("crash", ran.reason or "it ended early", log=ran.stderr.decode("utf-8", "replace")[-1500:])
+            # A genome could print the hidden jobs.
+            log = {"log": ran.stderr.decode("utf-8", "replace")[-1500:]} if shown else {}
+            raise Wrong("crash", ran.reason or "it ended early", **log)
         found = answers(ran.files.get("answers", b""))
         for number, job in enumerate(jobs):
             got = found[number] if number < len(found) else None
@@ -168,7 +184,9 @@ def answers(data: bytes) -> list[bytes]:
         if end < 0 or not data[at + 1 : end].isdigit():
             break
         size = int(data[at + 1 : end])
-        found.append(b"!error" if data[at : at + 1] == b"!" else data[end + 1 : end + 1 + size])
+        said = data[end + 1 : end + 1 + size]
+        # An answer that only says so has not raised.
+        found.append(b"!error" if data[at : at + 1] == b"!" else said if said != b"!error" else b"=!error")
         at = end + 1 + size
     return found
 

@@ -10,12 +10,16 @@ import hashlib
 import json
 import math
 import platform
+import subprocess
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from importlib.metadata import version
 from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,9 +49,8 @@ from substrates.rendering.task import Job, Task
 
 __all__ = ["Rendering"]
 
-_SOURCES = ("driver.py", "meter.py", "task.py", "liquid.py", "canvas.py", "reference.py")
-"""What decides a score: where one of them changes, a new segment opens."""
-
+_LARGE = math.log(1.3)
+"""A gain from which it is looked at in time as well, which is known to some percent: a third of it must be seen."""
 
 _KEPT = 64
 """Compiled engines that are held: those of the lineages and of the contests in flight."""
@@ -121,6 +124,8 @@ class Rendering(Substrate):
             "measure": measured,
             "jobs": [self._measured, self.settings.gate],
             "drawn": content_key("jobs", self.settings.seed, purpose == "audit"),
+            # Every generation's duels have jobs of their own; measuring has the same, so that champions compare.
+            "duels": generation if purpose == "confirm" else None,
             "blocks": self.settings.audits if purpose == "audit" else 1,
             "evaluator": _evaluator(),
             "hardware": f"{machine} {platform.python_implementation()} {platform.python_version()}",
@@ -153,18 +158,23 @@ class Rendering(Substrate):
         """Every visible and many hidden jobs, natively: right, and in time. Raises Wrong."""
         visible = self.task.visible()
         hidden = _drawn(self.task.name, _seed_of(case.conditions["drawn"], "gate"), self.settings.gate)
-        seconds = self.settings.job_seconds * max(1, math.ceil((len(visible) + len(hidden)) / 20))
         try:
-            meter.answers(engine, [*visible, *hidden], seconds)
+            meter.answers(engine, visible, self._patience(visible), shown=True)
         except Wrong as wrong:
             number = wrong.said.get("job")
             if not isinstance(number, int):
                 raise
-            if number >= len(visible):  # what is hidden stays so
-                raise Wrong("invalid", "a hidden job's answer is wrong; all visible ones are right") from None
             job = visible[number]
             said = {"asked": job.args, "wanted": job.expected, "got": wrong.said["got"]}
             raise Wrong("invalid", f"visible job {number + 1} is answered wrongly", **said) from None
+        try:
+            meter.answers(engine, hidden, self._patience(hidden))
+        except Wrong as wrong:  # what is hidden stays so
+            what = "is answered wrongly" if wrong.status == "invalid" else f"ended as {wrong.status}"
+            raise Wrong(wrong.status, f"a hidden job {what}; all visible ones are right") from None
+
+    def _patience(self, jobs: Sequence[Job]) -> float:
+        return self.settings.job_seconds * max(1, math.ceil(len(jobs) / 20))
 
     def _cost(self, meter: Meter, engine: Engine, case: Case, block: int, bench: Bench) -> float:
         """Of one job, in the metric's unit."""
@@ -172,6 +182,8 @@ class Rendering(Substrate):
         if not self.deterministic:
             return 1e3 * meter.answers(engine, jobs, self._left(case, bench)).cpu_seconds / len(jobs)
         work = meter.instructions(engine, jobs, self._left(case, bench)) - self._start(meter)
+        if work <= 0:
+            raise Wrong("invalid", "it did less than a process that does nothing")
         return work / len(jobs) / 1e6
 
     def _engine(self, meter: Meter, genome: Genome) -> Engine:
@@ -191,17 +203,19 @@ class Rendering(Substrate):
         could waste work where it is asked nothing, and would gain what is subtracted."""
         with self._lock:
             if self._nothing is None:
-                stub = Genome({self.task.entry: f"def {self.task.call}(*asked):\n    return b''\n"})
-                self._nothing = meter.instructions(
-                    meter.compiled(stub, self.settings.seconds), [], self.settings.seconds
-                )
+                self._nothing = meter.instructions(self._stub(meter), [], self.settings.seconds)
             return self._nothing
+
+    def _stub(self, meter: Meter) -> Engine:
+        stub = Genome({self.task.entry: f"def {self.task.call}(*asked):\n    return b''\n"})
+        return meter.compiled(stub, self.settings.seconds)
 
     def _jobs(self, case: Case, block: int) -> list[Job]:
         """The same for measuring and trying, so that scores compare; fresh for every duel."""
         alike = case.stream in ("select", "trial", "audit", "preflight")
         # The twin of an A/A test is measured anew, on the same jobs: other jobs cost other work.
-        what = "measured" if alike else f"{case.stream.removesuffix(' twin')} {case.repeat}"
+        duel = f"{case.conditions['duels']} {case.stream.removesuffix(' twin')} {case.repeat}"
+        what = "measured" if alike else duel
         return _drawn(self.task.name, _seed_of(case.conditions["drawn"], what, block), self._measured)
 
     def _left(self, case: Case, bench: Bench) -> float:
@@ -217,7 +231,31 @@ class Rendering(Substrate):
             with bench.exclusive() as alone:
                 return [self._pairs(incumbent, challenger, alone) for challenger in challengers]
         parent, *others = bench.trials([incumbent, *challengers])
-        return [self._gain(parent, other) for other in others]
+        bouts = [self._gain(parent, other) for other in others]
+        return [
+            Bout(last=True, failed="invalid") if self._contradicted(incumbent, challenger, bout, bench) else bout
+            for challenger, bout in zip(challengers, bouts, strict=True)
+        ]
+
+    def _contradicted(self, incumbent: Case, challenger: Case, bout: Bout, bench: Bench) -> bool:
+        """Whether a large gain in instructions is none in time. A genome shares its memory with what counts, so a count
+        could be written to; the kernel's clock is out of its reach, and coarse."""
+        if bout.total < _LARGE:
+            return False
+        jobs = _drawn(self.task.name, _seed_of(dict(incumbent.conditions), "time"), 20 * self._measured)
+        with bench.lease() as held:
+            meter = Meter(self.task, held)
+            stub = self._stub(meter)
+            times = [
+                meter.answers(engine, asked, self.settings.seconds).cpu_seconds
+                for engine, asked in (
+                    (stub, []),
+                    (self._engine(meter, incumbent.genome), jobs),
+                    (self._engine(meter, challenger.genome), jobs),
+                )
+            ]
+        start, before, after = times
+        return math.log(max(before - start, 1e-3) / max(after - start, 1e-3)) < bout.total / 3
 
     def _gain(self, parent: Outcome, other: Outcome) -> Bout:
         """Log of the ratio of instructions; a gain that is not worth its line counts as none."""
@@ -235,7 +273,7 @@ class Rendering(Substrate):
         for pair in range(self.settings.pairs):
             jobs = _drawn(
                 self.task.name,
-                _seed_of(incumbent.conditions["drawn"], incumbent.stream, incumbent.repeat, pair),
+                _seed_of(dict(incumbent.conditions), incumbent.stream, incumbent.repeat, pair),
                 self._measured,
             )
             order = (incumbent, challenger) if pair % 2 else (challenger, incumbent)
@@ -313,6 +351,8 @@ def _check(settings: RenderingSettings) -> None:
         value = getattr(settings, key)
         if value is not None and not floor <= value < math.inf:
             raise UsageError(f"substrate.{key}={value} means nothing: give {floor:g} or more.")
+    if settings.least >= 1:
+        raise UsageError(f"substrate.least={settings.least} would count every gain as none: give 0.001 for 0.1 %.")
     if not settings.objectives or settings.objectives[0] is not Objective.work or len(settings.objectives) > 2:
         raise UsageError("substrate.objectives: give [work] or [work,allocations].")
 
@@ -332,9 +372,12 @@ def _seed_of(*parts: Any) -> int:
 
 @lru_cache(maxsize=1)
 def _evaluator() -> str:
-    place = files("substrates.rendering")
-    texts = [place.joinpath(name).read_bytes() for name in _SOURCES if place.joinpath(name).is_file()]
-    return hashlib.sha256(b"\0".join(texts)).hexdigest()[:16]
+    """What decides a score: where our text or one of these programs changes, a new segment opens."""
+    place = Path(str(files("substrates.rendering")))
+    texts = [path.read_bytes() for path in sorted(place.rglob("*.py"))]
+    counter = subprocess.run(["valgrind", "--version"], capture_output=True).stdout if has_valgrind() else b""
+    reference = version("python-liquid").encode() if find_spec("liquid") else b""
+    return hashlib.sha256(b"\0".join([*texts, counter, reference])).hexdigest()[:16]
 
 
 def _shown(value: Any) -> Any:

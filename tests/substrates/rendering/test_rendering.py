@@ -60,7 +60,7 @@ def test_equal_programs_execute_equally_many_instructions(workers: LocalWorkers)
 
 @needs_valgrind
 def test_more_work_is_more_instructions_and_the_gain_a_log_ratio(workers: LocalWorkers) -> None:
-    made = rendering()
+    made = rendering(replace(SMALL, jobs=4))
     twice = next(c.genome for c in made.controls() if c.kind == "worse")
     assert twice is not None
     bench = RecordedBench(made, workers, {}, lambda key, case, outcome: None)
@@ -86,6 +86,69 @@ for turn in range(200_000 if {when} else 0):
     assert seed.score is not None
     assert burning.score is not None, burning.evidence
     assert burning.score > seed.score
+
+
+@needs_valgrind
+def test_another_program_in_its_place_is_killed(workers: LocalWorkers) -> None:
+    """Plain Python answers as well, is counted by nobody, and could say any number."""
+    leaving = """
+import os, sys
+if "COUNTED" not in os.environ:
+    print("==7== I   refs:      1,000", file=sys.stderr, flush=True)
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, "COUNTED": "no"})
+"""
+    outcome = tried(rendering(), workers, Genome({**SEED, "engine.py": SEED["engine.py"] + leaving}))
+    assert outcome.status == "crash", outcome
+
+
+@needs_valgrind
+def test_what_counts_is_closed_to_the_genome(workers: LocalWorkers) -> None:
+    opening = 'open("/proc/self/mem", "r+b").close()\n'
+    assert tried(rendering(), workers, Genome({**SEED, "engine.py": SEED["engine.py"] + opening})).status == "crash"
+
+
+def test_hidden_jobs_are_not_told_by_way_of_a_log(workers: LocalWorkers) -> None:
+    """The visible jobs' log may be read: there is nothing in it that the mutator could not know."""
+    telling = """
+import os, sys
+asked = open("jobs.jsonl").read()
+def draw(scene, right=draw):
+    if len(asked.splitlines()) == 5:
+        print("HIDDEN", asked, file=sys.stderr, flush=True)
+        os._exit(1)
+    return right(scene)
+"""
+    made = rendering()
+    outcome = tried(made, workers, Genome({**SEED, "engine.py": SEED["engine.py"] + telling}))
+    assert outcome.status == "crash"
+    assert "HIDDEN" not in str(outcome.to_json())
+    assert "hidden job" in outcome.evidence["reason"]
+
+
+def test_an_answer_that_only_says_error_has_not_raised() -> None:
+    assert answers(b"=6\n!error!0\n") == [b"=!error", b"!error"]
+
+
+@needs_valgrind
+def test_a_gain_that_time_contradicts_is_invalid(workers: LocalWorkers) -> None:
+    """As if a genome had written into what counts."""
+    made = rendering()
+    bench = RecordedBench(made, workers, {}, lambda key, case, outcome: None)
+    base = Case(SEED, "canvas", made.conditions(0, {}, "confirm"), "duel x")
+    forged = replace(base, genome=Genome({**SEED, "extra.py": ""}))
+    bench.remember(forged, Outcome("ok", 0.5))
+    (bout,) = made.compare(base, [forged], bench)
+    assert bout.failed == "invalid"
+
+
+def test_every_generation_duels_on_jobs_of_its_own() -> None:
+    made = rendering()
+    first, second = (made.conditions(g, {}, "confirm") for g in (0, 1))
+    assert made._jobs(Case(SEED, "canvas", first, "duel x"), 0) != made._jobs(Case(SEED, "canvas", second, "duel x"), 0)
+    assert made._jobs(Case(SEED, "canvas", first, "trial"), 0) == made._jobs(
+        Case(SEED, "canvas", second, "trial", 1), 0
+    )
+    assert made.conditions(0, {}, "select") == made.conditions(1, {}, "select")
 
 
 @needs_valgrind
