@@ -13,6 +13,7 @@ from evolve.config import (
     AcceptanceSettings,
     AuditSettings,
     AuditWhen,
+    GenomeSettings,
     Method,
     Parent,
     RunSettings,
@@ -103,6 +104,53 @@ def test_killed_at_every_entry_it_ends_the_same(schedule: ScheduleName) -> None:
         assert story(again) == story(whole), f"cut before entry {cut}: {tape.entries[cut].kind}"
         assert longer.branches in (tape.branches, {})
         assert len(longer.entries) == len(tape.entries)
+
+
+def test_twins_fight_bouts_of_their_own_and_resume_as_they_were() -> None:
+    """Two lineages of one seed, the same edit, and a comparison that is no function of its cases: a clock, say."""
+
+    class Timed(Toy):
+        def compare(self, incumbent: Case, challengers: Sequence[Case], bench: Bench) -> list[Bout]:
+            return [Bout.of(np.random.default_rng().normal(size=4), last=True) for _ in challengers]
+
+    def same(brief: Brief) -> list[Rewrite]:
+        return [Rewrite(guess(float(brief.parent["agent.txt"]) + 1), "adds one")]
+
+    def once(tape: Tape) -> Result:
+        toy, workers = Timed(ToySettings(noise=0.3)), LocalWorkers(2)
+        run = RunSettings(generations=3, baselines=[])
+        settings = replace(SETTINGS, run=run, acceptance=AcceptanceSettings(level=0.5))
+        try:
+            return Run(
+                settings, toy, lambda: Scripted(same), workers, {"a": guess(0.0), "b": guess(0.0)}, journal=tape
+            ).execute()
+        finally:
+            workers.close()
+
+    tape = Tape()
+    whole = once(tape)
+    assert len({a.duel for a in whole.record.attempts}) == len(whole.record.attempts)
+    first = next(i for i, e in enumerate(tape.entries) if e.kind == "checkpoint")
+    again = once(Tape(tape.entries[:first]))
+    for run in (whole, again):
+        assert len([a for a in run.record.attempts if a.generation == 0]) == 2
+    duels = [{a.lineage: a.duel for a in run.record.attempts if a.generation == 0} for run in (whole, again)]
+    assert duels[0] == duels[1]
+
+
+def test_a_change_of_what_may_not_be_edited_is_refused_untried() -> None:
+    toy, workers = Toy(ToySettings(noise=0.3)), LocalWorkers(2)
+
+    def meddling(brief: Brief) -> list[Rewrite]:
+        assert brief.editable == ("agent.txt",)
+        return [Rewrite(Genome({**brief.parent, "ruler.txt": f"{brief.generation}"}), "moves the ruler")]
+
+    seeds = {"a": Genome({"agent.txt": "0.0", "ruler.txt": "1"})}
+    settings = replace(SETTINGS, genome=GenomeSettings(include=["agent.txt"]))
+    result = Run(settings, toy, lambda: Scripted(meddling), workers, seeds).execute()
+    workers.close()
+    assert {a.verdict for a in result.record.attempts} == {"refused"}
+    assert all("ruler.txt" in a.reason for a in result.record.attempts)
 
 
 def test_what_is_recorded_is_never_run_again() -> None:
