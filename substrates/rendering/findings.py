@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.stats import t as student
@@ -25,11 +26,23 @@ def findings_of(record: Record, metric: Metric, task: str) -> Findings:
         score = standing.get(name)
         if champion != seed and gain is not None and score is not None and (best is None or score < best[0]):
             best = (score, name, gain, record.audits[name, champion.digest].score)
-        rows.append((name, kept, _number(score), *_said(gain, champion != seed)))
+        audits = [record.audits.get((name, genome.digest)) for genome in (seed, champion)]
+        beside = [
+            _beside_work(audits, what) if champion != seed else "" for what in ("allocations_per_job", "ms_per_job")
+        ]
+        rows.append((name, kept, _number(score), *_said(gain, champion != seed), *beside))
     tables = [
         Table(
             "What was kept, on jobs that nobody saw",
-            ("lineage", "kept", f"{metric.unit}, chosen on", "less work, held out", f"{LEVEL:.0%} interval"),
+            (
+                "lineage",
+                "kept",
+                f"{metric.unit}, chosen on",
+                "less work, held out",
+                f"{LEVEL:.0%} interval",
+                "allocations/job",
+                "ms/job",
+            ),
             tuple(rows),
         ),
         _beside(record, metric),
@@ -92,6 +105,12 @@ def _said(gain: tuple[float, float, float] | None, changed: bool) -> tuple[str, 
         return "", ""
     mean, low, high = gain
     return _percent(mean), f"{_percent(low)} to {_percent(high)}"
+
+
+def _beside_work(audits: Sequence[Outcome | None], what: str) -> str:
+    """Of the seed and of its champion; time is rough, it is here to be looked at."""
+    found: list[float | None] = [{**o.evidence, **o.metrics}.get(what) if o is not None else None for o in audits]
+    return " to ".join("?" if value is None else f"{value:,.3g}" if value < 100 else f"{value:,.0f}" for value in found)
 
 
 def _percent(gain: float) -> str:
