@@ -139,3 +139,54 @@ def test_slots_share_the_cores_and_name_the_accelerators(tmp_path: Path) -> None
         (tmp_path / name).touch()
     assert accelerators(tmp_path) == ["cuda:0", "cuda:1"]
     assert accelerators(tmp_path / "none") == []
+
+
+def test_what_could_not_be_recorded_is_not_known() -> None:
+    full = [True]
+
+    def record(key: str, case: Case, outcome: Outcome) -> None:
+        if full[0]:
+            raise OSError("the disk is full")
+
+    toy, workers = Counting(), LocalWorkers(2)
+    bench = RecordedBench(toy, workers, {}, record)
+    with pytest.raises(OSError, match="full"):
+        bench.trials([case(1)])
+    assert bench.remembered(case(1)) is None
+    full[0] = False
+    assert bench.trials([case(1), case(2)])[0].ok
+    assert len(toy.calls) == 3
+    workers.close()
+
+
+def test_nobody_waits_for_what_will_never_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    toy, workers = Counting(), LocalWorkers(1)
+    bench = RecordedBench(toy, workers, {}, lambda key, case, outcome: None)
+
+    def refuse(*job: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(workers, "submit", refuse)
+        with pytest.raises(KeyboardInterrupt):
+            bench.trials([case(1), case(2)])
+    assert [o.ok for o in bench.trials([case(1), case(2)])] == [True, True]
+    workers.close()
+
+
+def test_where_one_contest_fails_what_has_not_begun_never_does() -> None:
+    from evolve.generation import _side_by_side
+
+    begun: list[int] = []
+
+    def fails() -> None:
+        raise ValueError("a broken machine")
+
+    def slow(number: int) -> None:
+        begun.append(number)
+        time.sleep(0.2)
+
+    with pytest.raises(ValueError, match="broken"):
+        _side_by_side([fails, *(lambda n=n: slow(n) for n in range(8))], 2)
+    time.sleep(0.5)
+    assert len(begun) <= 3
