@@ -1,12 +1,18 @@
-"""What a substrate asks of a slot: a program under limits, in the sandbox; and what came of it."""
+"""What a substrate asks of its bench: a slot, and a program under limits in the sandbox; and what came of it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol, TypedDict, Unpack
 
-__all__ = ["Limits", "Ran"]
+if TYPE_CHECKING:
+    from evolve.evidence import Outcome
+    from evolve.substrate import Case
+
+__all__ = ["Bench", "Given", "Limits", "Ran"]
 
 
 @dataclass(frozen=True)
@@ -50,3 +56,51 @@ class Ran:
     @property
     def ok(self) -> bool:
         return self.status == "ok"
+
+
+class Given(TypedDict, total=False):
+    """What a program gets besides its arguments; nothing of it unless it is said.
+
+    `files` lie in its folder (relative path -> content), those of `keep` are brought back from there. `visible`: host
+    paths that it may read, at the same place. `environment`: all its variables but PATH and HOME.
+    """
+
+    files: Mapping[str, str | bytes] | None
+    keep: Sequence[str]
+    visible: Sequence[Path]
+    stdin: bytes
+    environment: Mapping[str, str] | None
+
+
+class Bench(Protocol):
+    """A substrate's only door to slots, time and remembered outcomes."""
+
+    def trials(self, cases: Sequence[Case]) -> list[Outcome]:
+        """The outcome of each case, in order: parallel, remembered, each computed once."""
+
+    def run(self, argv: Sequence[str], limits: Limits, **given: Unpack[Given]) -> Ran:
+        """A program in the sandbox of the held slot. Raises RuntimeError where none is held.
+
+        It starts in an empty folder of its own, sees the system's programs, this Python, what it is given and nothing
+        else, and has no network.
+        """
+
+    def lease(self) -> AbstractContextManager[Bench]:
+        """This bench with one slot held. A trial holds one already; `measure` and `compare` none until they ask."""
+
+    def exclusive(self) -> AbstractContextManager[Bench]:
+        """This bench with the machine to itself: no other slot is busy, for time as fitness."""
+
+    @property
+    def scratch(self) -> Path:
+        """A host folder for the judge's own files while the slot is held; empty at first, removed after. No trial
+        sees it but by `visible`."""
+
+    @property
+    def deadline(self) -> float:
+        """`time.monotonic()` at which the trial's clock ends: its start, plus the clock's budget and grace where that
+        is in seconds; infinity otherwise."""
+
+    @property
+    def devices(self) -> Sequence[str]:
+        """The accelerators of the held slot, by name (`cuda:0`); none on most."""

@@ -11,11 +11,9 @@ import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -23,7 +21,7 @@ from evolve.config import GenomeSettings
 from evolve.evidence import Bout, Duel, Outcome, Status
 from evolve.findings import Chart, Findings, Table
 from evolve.genome import Genome
-from evolve.jobs import Limits, Ran
+from evolve.jobs import Bench, Given, Limits, Ran
 
 __all__ = [
     "Attempt",
@@ -38,6 +36,7 @@ __all__ = [
     "Duel",
     "Findings",
     "GenomeSettings",
+    "Given",
     "Limits",
     "Metric",
     "Outcome",
@@ -247,51 +246,6 @@ class Record:
     def screened(self) -> int:
         """Every candidate that evidence chose from: the true number of trials."""
         return sum(a.rewrite.screened for a in self.attempts)
-
-
-class Bench(Protocol):
-    """A substrate's only door to slots, time and remembered outcomes."""
-
-    def trials(self, cases: Sequence[Case]) -> list[Outcome]:
-        """The outcome of each case, in order: parallel, remembered, each computed once."""
-
-    def run(
-        self,
-        argv: Sequence[str],
-        limits: Limits,
-        *,
-        files: Mapping[str, str | bytes] | None = None,
-        keep: Sequence[str] = (),
-        visible: Sequence[Path] = (),
-        stdin: bytes = b"",
-        environment: Mapping[str, str] | None = None,
-    ) -> Ran:
-        """A program in the sandbox of the held slot. Raises RuntimeError where none is held.
-
-        It starts in an empty folder of its own with `files` in it (relative path -> content), sees the system's
-        programs, this Python and the `visible` host paths (read-only, at the same place), and nothing else; has no
-        network and no environment but `environment`. `keep`: the files to bring back.
-        """
-
-    def lease(self) -> AbstractContextManager[Bench]:
-        """This bench with one slot held. A trial holds one already; `measure` and `compare` none until they ask."""
-
-    def exclusive(self) -> AbstractContextManager[Bench]:
-        """This bench with the machine to itself: no other slot is busy, for time as fitness."""
-
-    @property
-    def scratch(self) -> Path:
-        """A host folder for the judge's own files while the slot is held; empty at first, removed after. No trial
-        sees it but by `visible`."""
-
-    @property
-    def deadline(self) -> float:
-        """`time.monotonic()` at which the trial's clock ends: its start, plus the clock's budget and grace where that
-        is in seconds; infinity otherwise."""
-
-    @property
-    def devices(self) -> Sequence[str]:
-        """The accelerators of the held slot, by name (`cuda:0`); none on most."""
 
 
 class Substrate(ABC):

@@ -7,14 +7,15 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Unpack
 
-from evolve.substrate import Bench, Case, Limits, Outcome, Ran, Substrate
+from evolve.substrate import Bench, Case, Given, Limits, Outcome, Ran, Substrate
 from evolve.workers.local import LocalWorkers, Slot
 
 __all__ = ["HeldBench", "RecordedBench"]
@@ -81,17 +82,7 @@ class RecordedBench(Bench):
         with self._workers.exclusive() as slot, self._held(slot) as held:
             yield held
 
-    def run(
-        self,
-        argv: Sequence[str],
-        limits: Limits,
-        *,
-        files: Mapping[str, str | bytes] | None = None,
-        keep: Sequence[str] = (),
-        visible: Sequence[Path] = (),
-        stdin: bytes = b"",
-        environment: Mapping[str, str] | None = None,
-    ) -> Ran:
+    def run(self, argv: Sequence[str], limits: Limits, **given: Unpack[Given]) -> Ran:
         raise RuntimeError(_NONE_HELD)
 
     @property
@@ -163,28 +154,10 @@ class HeldBench(Bench):
         """Raises RuntimeError: trials need slots, and this one's holder would wait for them for ever."""
         raise RuntimeError("a slot is held here: ask for trials before or after it")
 
-    def run(
-        self,
-        argv: Sequence[str],
-        limits: Limits,
-        *,
-        files: Mapping[str, str | bytes] | None = None,
-        keep: Sequence[str] = (),
-        visible: Sequence[Path] = (),
-        stdin: bytes = b"",
-        environment: Mapping[str, str] | None = None,
-    ) -> Ran:
+    def run(self, argv: Sequence[str], limits: Limits, **given: Unpack[Given]) -> Ran:
+        slot = self._slot
         return self._workers.sandbox.run(
-            argv,
-            limits,
-            files=files,
-            keep=keep,
-            visible=visible,
-            stdin=stdin,
-            environment=environment,
-            cores=self._slot.cores,
-            devices=self._slot.devices,
-            slot=self._slot.number,
+            argv, limits, cores=slot.cores, devices=slot.devices, slot=slot.number, **given
         )
 
     @contextmanager

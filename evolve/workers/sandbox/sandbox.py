@@ -10,12 +10,12 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 from evolve.errors import UsageError
-from evolve.jobs import Limits, Ran
+from evolve.jobs import Given, Limits, Ran
 from evolve.workers.sandbox import seccomp, view, wire
 from evolve.workers.sandbox.folder import parts_of
 from evolve.workers.sandbox.kernel import counts_users_by_namespace
@@ -83,14 +83,10 @@ class Sandbox:
         argv: Sequence[str],
         limits: Limits,
         *,
-        files: Mapping[str, str | bytes] | None = None,
-        keep: Sequence[str] = (),
-        visible: Sequence[Path] = (),
-        stdin: bytes = b"",
-        environment: Mapping[str, str] | None = None,
         cores: Sequence[int] = (),
         devices: Sequence[str] = (),
         slot: int = 0,
+        **given: Unpack[Given],
     ) -> Ran:
         """A program in a new folder with `files` (relative path -> content) in it; blocks until all of it is dead.
 
@@ -105,7 +101,7 @@ class Sandbox:
         A bad program gives a Ran that is not ok. Raises ValueError for bad arguments, RuntimeError for a machine on
         which the sandbox broke.
         """
-        request = self._request(argv, limits, files, keep, visible, stdin, environment, cores, devices)
+        request = self._request(argv, limits, cores, devices, given)
         warden = self._take(slot)
         try:
             if self.kind == "plain":
@@ -144,18 +140,10 @@ class Sandbox:
         return probe(self)
 
     def _request(
-        self,
-        argv: Sequence[str],
-        limits: Limits,
-        files: Mapping[str, str | bytes] | None,
-        keep: Sequence[str],
-        visible: Sequence[Path],
-        stdin: bytes,
-        environment: Mapping[str, str] | None,
-        cores: Sequence[int],
-        devices: Sequence[str],
+        self, argv: Sequence[str], limits: Limits, cores: Sequence[int], devices: Sequence[str], given: Given
     ) -> dict[str, Any]:
-        argv, variables = _check_argv(argv), dict(environment or {})
+        argv, variables = _check_argv(argv), dict(given.get("environment") or {})
+        files, keep = given.get("files") or {}, given.get("keep", ())
         gpus = [name.partition(":")[2] for name in devices if name.startswith("cuda:")]
         if gpus:
             variables |= {"CUDA_VISIBLE_DEVICES": ",".join(gpus)}
@@ -166,20 +154,18 @@ class Sandbox:
             raise ValueError(f"the program {argv[0]!r} has a '=' in its name, and an environment")
         if not set(cores) <= set(range(os.cpu_count() or 1)):
             raise ValueError(f"this machine has no cores {sorted(cores)}")
-        for path in (*(files or {}), *keep):
+        for path in (*files, *keep):
             parts_of(path)
-        shown = view.check_visible(visible)
+        shown = view.check_visible(given.get("visible", ()))
         command = None
         if self.kind == "bwrap":
             command = view.arguments(self._bwrap, limits, shown, devices, self._root, not self._filtered)
         return {
             "argv": argv,
             "limits": dict(vars(limits)),
-            "files": {
-                path: text.encode() if isinstance(text, str) else bytes(text) for path, text in (files or {}).items()
-            },
+            "files": {path: text.encode() if isinstance(text, str) else bytes(text) for path, text in files.items()},
             "keep": list(keep),
-            "stdin": bytes(stdin),
+            "stdin": bytes(given.get("stdin", b"")),
             "environment": variables,
             "cores": list(cores),
             "command": command,

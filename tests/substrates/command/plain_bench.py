@@ -11,8 +11,9 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Unpack
 
-from evolve.substrate import Case, Limits, Outcome, Ran, Substrate
+from evolve.substrate import Case, Given, Limits, Outcome, Ran, Substrate
 
 
 class PlainBench:
@@ -30,19 +31,11 @@ class PlainBench:
     def trials(self, cases: Sequence[Case]) -> list[Outcome]:
         return [self._substrate.trial(case, self) for case in cases]
 
-    def run(
-        self,
-        argv: Sequence[str],
-        limits: Limits,
-        *,
-        files: Mapping[str, str | bytes] | None = None,
-        keep: Sequence[str] = (),
-        visible: Sequence[Path] = (),
-        stdin: bytes = b"",
-        environment: Mapping[str, str] | None = None,
-    ) -> Ran:
+    def run(self, argv: Sequence[str], limits: Limits, **given: Unpack[Given]) -> Ran:
         self.started.append(argv)
-        return run_plainly(argv, limits, files or {}, keep, environment or {})
+        return run_plainly(
+            argv, limits, given.get("files") or {}, given.get("keep", ()), given.get("environment") or {}
+        )
 
     @contextmanager
     def lease(self) -> Iterator[PlainBench]:
