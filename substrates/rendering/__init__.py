@@ -7,5 +7,6 @@ liquid.py      templates, answered by python-liquid
 canvas.py      scenes, answered by our frozen reference (reference.py)
 meter.py       programs that run an engine in the sandbox, and what they measure
 driver.py      what runs inside: trusted text, in the genome's own process
+pareto.py      ranks by work and allocations together
 findings.py    what a run has found
 """

@@ -13,7 +13,7 @@ from pathlib import Path
 from shutil import which
 
 from evolve.genome import Genome
-from evolve.substrate import Bench, Limits, Ran
+from evolve.substrate import Bench, Limits, Ran, Status
 from substrates.rendering.task import Job, Task
 
 __all__ = ["DRIVER", "Engine", "Meter", "Wrong", "answers", "instructions_of"]
@@ -39,7 +39,7 @@ _REFS = re.compile(rb"^==\d+== I\s+refs:\s+([\d,]+)$", re.MULTILINE)
 class Wrong(Exception):
     """The engine failed. `status`: timeout, crash or invalid; `said`: what the mutator may read of it."""
 
-    def __init__(self, status: str, reason: str, **said: object) -> None:
+    def __init__(self, status: Status, reason: str, **said: object) -> None:
         super().__init__(reason)
         self.status, self.reason, self.said = status, reason, said
 

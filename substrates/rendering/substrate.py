@@ -1,7 +1,7 @@
 """The rendering domain: the same answers with less work.
 
-The ruler stands outside: jobs are drawn afresh from a seed that no trial sees, the right answers never enter the
-sandbox, and the cost is counted by a program that the engine cannot reach.
+The ruler stands outside: jobs are drawn from a seed that no trial sees, the right answers never enter the sandbox, and
+the cost is counted by valgrind in a process that is sealed, or by the kernel.
 """
 
 from __future__ import annotations
@@ -14,16 +14,15 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from deap import base, tools
 
 from evolve.errors import UsageError
 from evolve.genome import Genome
@@ -44,6 +43,7 @@ from evolve.substrate import (
 )
 from substrates.rendering.findings import findings_of
 from substrates.rendering.meter import Engine, Meter, Wrong, has_valgrind
+from substrates.rendering.pareto import pareto
 from substrates.rendering.settings import Measure, Objective, RenderingSettings
 from substrates.rendering.task import Job, Task
 
@@ -74,15 +74,7 @@ class Rendering(Substrate):
                 "valgrind. Or measure processor time: substrate.measure=time."
             )
         self.deterministic = counted
-        how = "instructions executed for a job" if counted else "processor time of a job"
-        self.metric = Metric(
-            "work",
-            f"million instructions/{self.task.unit}" if counted else f"ms/{self.task.unit}",
-            "lower",
-            f"It is the {how}: an engine could leave work out, remember answers or meddle with the count. Every answer "
-            "is compared with the judge's outside the sandbox, jobs are fresh for every duel, and the count is kept "
-            f"by {'valgrind' if counted else 'the kernel'}, outside the engine's reach.",
-        )
+        self.metric = _metric(self.task, counted)
         self.clock = Clock(
             settings.seconds,
             "seconds",
@@ -91,7 +83,7 @@ class Rendering(Substrate):
         )
         self._engines: dict[str, Engine] = {}
         self._nothing: int | None = None
-        self._lock = threading.Lock()
+        self._lock, self._counting = threading.Lock(), threading.Lock()
         self._seeds: Mapping[str, Genome] = {}
 
     def admit(self, seeds: Mapping[str, Genome]) -> Sequence[str]:
@@ -134,27 +126,29 @@ class Rendering(Substrate):
     # -- a trial -------------------------------------------------------------------------------
 
     def trial(self, case: Case, bench: Bench) -> Outcome:
-        meter = Meter(self.task, bench)
         try:
-            engine = self._engine(meter, case.genome)
-            evidence: dict[str, Any] = {}
-            if not case.stream.startswith(("duel", "A/A", "confirm")):  # its gate was passed when it was tried
-                evidence["ms_per_job"] = round(self._gate(meter, engine, case), 4)
-            blocks = [self._cost(meter, engine, case, block, bench) for block in range(case.conditions["blocks"])]
+            return self._tried(case, Meter(self.task, bench), bench)
         except Wrong as wrong:
             said = {"reason": wrong.reason, **{k: _shown(v) for k, v in wrong.said.items() if k != "job"}}
-            return Outcome(wrong.status, evidence=said)  # type: ignore[arg-type]
-        metrics = {}
-        if case.stream in ("select", "audit") or (
-            case.stream == "trial" and Objective.allocations in self.settings.objectives
-        ):
-            jobs = self._jobs(case, 0)
-            if (count := meter.allocations(engine, jobs, self.settings.seconds)) is not None:
-                metrics["allocations_per_job"] = count / len(jobs)
-        if case.stream == "select":
-            evidence["hot"] = meter.lines(engine, self._jobs(case, 0)[:6], self.settings.seconds)
+            return Outcome(wrong.status, evidence=said)
+
+    def _tried(self, case: Case, meter: Meter, bench: Bench) -> Outcome:
+        """An outcome that is ok. Raises Wrong for every other."""
+        engine = self._engine(meter, case.genome)
+        metrics: dict[str, float] = {}
+        evidence: dict[str, Any] = {}
+        if not case.stream.startswith(("duel", "A/A", "confirm")):  # its gate was passed when it was tried
+            evidence["ms_per_job"] = round(self._gate(meter, engine, case), 4)
+        blocks = [self._cost(meter, engine, case, block, bench) for block in range(case.conditions["blocks"])]
         if len(blocks) > 1:
             evidence["blocks"] = blocks
+        jobs = self._jobs(case, 0)
+        ranked = case.stream == "trial" and Objective.allocations in self.settings.objectives
+        if ranked or case.stream in ("select", "audit"):
+            count = meter.allocations(engine, jobs, self.settings.seconds)
+            metrics |= {} if count is None else {"allocations_per_job": count / len(jobs)}
+        if case.stream == "select":
+            evidence["hot"] = meter.lines(engine, jobs[:6], self.settings.seconds)
         return Outcome("ok", float(np.mean(blocks)), metrics, evidence)
 
     def _gate(self, meter: Meter, engine: Engine, case: Case) -> float:
@@ -205,16 +199,19 @@ class Rendering(Substrate):
     def _start(self, meter: Meter) -> int:
         """Instructions of a process that loads an engine of ours which does nothing. Not the genome's own start: it
         could waste work where it is asked nothing, and would gain what is subtracted."""
-        with self._lock:
+        with self._counting:
             if self._nothing is None:
-                self._nothing = meter.instructions(self._stub(meter), [], self.settings.seconds)
+                try:
+                    self._nothing = meter.instructions(self._stub(meter), [], self.settings.seconds)
+                except Wrong as wrong:  # ours: no genome is to blame
+                    raise RuntimeError(f"an engine that does nothing cannot be measured here: {wrong.reason}") from None
             return self._nothing
 
     def _stub(self, meter: Meter) -> Engine:
         stub = Genome({self.task.entry: f"def {self.task.call}(*asked):\n    return b''\n"})
         return meter.compiled(stub, self.settings.seconds)
 
-    def _jobs(self, case: Case, block: int) -> list[Job]:
+    def _jobs(self, case: Case, block: int) -> Sequence[Job]:
         """The same for measuring and trying, so that scores compare; fresh for every duel."""
         alike = case.stream in ("select", "trial", "audit", "preflight")
         # The twin of an A/A test is measured anew, on the same jobs: other jobs cost other work.
@@ -249,16 +246,17 @@ class Rendering(Substrate):
         jobs = _drawn(self.task.name, _seed_of(dict(incumbent.conditions), "time"), 20 * self._measured)
         with bench.lease() as held:
             meter = Meter(self.task, held)
-            stub = self._stub(meter)
-            times = [
-                meter.answers(engine, asked, self.settings.seconds).cpu_seconds
-                for engine, asked in (
-                    (stub, []),
-                    (self._engine(meter, incumbent.genome), jobs),
-                    (self._engine(meter, challenger.genome), jobs),
+            try:
+                start, before, after = (
+                    meter.answers(engine, asked, self.settings.seconds).cpu_seconds
+                    for engine, asked in (
+                        (self._stub(meter), ()),
+                        (self._engine(meter, incumbent.genome), jobs),
+                        (self._engine(meter, challenger.genome), jobs),
+                    )
                 )
-            ]
-        start, before, after = times
+            except Wrong:
+                return True
         return math.log(max(before - start, 1e-3) / max(after - start, 1e-3)) < bout.total / 3
 
     def _gain(self, parent: Outcome, other: Outcome) -> Bout:
@@ -274,24 +272,20 @@ class Rendering(Substrate):
     def _pairs(self, incumbent: Case, challenger: Case, alone: Bench) -> Bout:
         """Log ratios of processor time over interleaved pairs, who starts taking turns, jobs fresh for each pair."""
         meter, gains = Meter(self.task, alone), []
+        roles = (("parent", incumbent), ("child", challenger))
         for pair in range(self.settings.pairs):
             jobs = _drawn(
                 self.task.name,
                 _seed_of(dict(incumbent.conditions), incumbent.stream, incumbent.repeat, pair),
                 self._measured,
             )
-            order = (incumbent, challenger) if pair % 2 else (challenger, incumbent)
             took: dict[str, float] = {}
-            for who, case in zip(("a", "b"), order, strict=True):
+            for who, case in roles if pair % 2 else roles[::-1]:
                 try:
-                    engine = self._engine(meter, case.genome)
-                    took[who] = meter.answers(engine, jobs, self.settings.seconds).cpu_seconds
+                    took[who] = meter.answers(self._engine(meter, case.genome), jobs, self.settings.seconds).cpu_seconds
                 except Wrong as wrong:
-                    if case is challenger:
-                        return Bout(last=True, failed=wrong.status)  # type: ignore[arg-type]
-                    return Bout(last=True)
-            first, second = took["a"], took["b"]
-            gains.append(math.log(first / second) if pair % 2 else math.log(second / first))
+                    return Bout(last=True, failed=wrong.status if who == "child" else None)
+            gains.append(math.log(took["parent"] / took["child"]))
         return Bout.of([gain - self.settings.least for gain in gains])
 
     # -- the rest ------------------------------------------------------------------------------
@@ -299,7 +293,7 @@ class Rendering(Substrate):
     def rank(self, history: Sequence[Mapping[str, Outcome]], state: Mapping[str, Any]) -> dict[str, float]:
         if len(self.settings.objectives) == 1:
             return super().rank(history, state)
-        return _pareto(history[-1], self.settings.objectives)
+        return pareto(history[-1], self.settings.objectives)
 
     def controls(self) -> Iterable[Control]:
         if self._seeds:
@@ -308,6 +302,22 @@ class Rendering(Substrate):
 
     def findings(self, record: Record) -> Findings:
         return findings_of(record, self.metric, self.task.name)
+
+
+def _metric(task: Task, counted: bool) -> Metric:
+    if counted:
+        what, unit = "instructions executed for a job", "million instructions"
+        who = "by valgrind, in a sealed process, and a large gain must show in time too"
+    else:
+        what, unit, who = "processor time of a job", "ms", "by the kernel"
+    return Metric(
+        "work",
+        f"{unit}/{task.unit}",
+        "lower",
+        f"It is the {what}: an engine could leave work out, remember answers or meddle with the count. Every answer is "
+        "compared with the judge's outside the sandbox, every generation's duels have fresh jobs, and what counts is "
+        f"counted {who}.",
+    )
 
 
 def task_of(name: str) -> Task:
@@ -323,32 +333,6 @@ def task_of(name: str) -> Task:
     raise UsageError(f"substrate.task={name}: there is no such task. Known: liquid, canvas.")
 
 
-class _Fitness(base.Fitness):  # type: ignore[misc]
-    weights = (-1.0, -1.0)
-
-
-class _Individual:
-    """Module-level, not `creator`: it can be pickled."""
-
-    def __init__(self, lineage: str, values: tuple[float, ...]) -> None:
-        self.lineage = lineage
-        self.fitness = _Fitness(values)
-
-
-def _pareto(outcomes: Mapping[str, Outcome], objectives: Sequence[Objective]) -> dict[str, float]:
-    """Ranks by NSGA-II: the front first, within a front the emptier places; what has no score comes last."""
-    known = []
-    for name, outcome in sorted(outcomes.items()):
-        values = {Objective.work: outcome.score, Objective.allocations: outcome.metrics.get("allocations_per_job")}
-        found = [values[o] for o in objectives]
-        if all(value is not None for value in found):
-            known.append(_Individual(name, tuple(float(v) for v in found if v is not None)))
-    order = tools.selNSGA2(known, len(known))
-    ranks = dict.fromkeys(outcomes, -math.inf)
-    ranks.update({one.lineage: -float(place) for place, one in enumerate(order)})
-    return ranks
-
-
 def _check(settings: RenderingSettings) -> None:
     least = {"jobs": 1, "gate": 1, "seconds": 1, "job_seconds": 0.05, "pairs": 2, "audits": 2, "least": 0, "seed": 0}
     for key, floor in least.items():
@@ -362,12 +346,8 @@ def _check(settings: RenderingSettings) -> None:
 
 
 @lru_cache(maxsize=512)
-def _drawn_tuple(task: str, seed: int, count: int) -> tuple[Job, ...]:
+def _drawn(task: str, seed: int, count: int) -> tuple[Job, ...]:
     return tuple(task_of(task).jobs(seed, count))
-
-
-def _drawn(task: str, seed: int, count: int) -> list[Job]:
-    return list(_drawn_tuple(task, seed, count))
 
 
 def _seed_of(*parts: Any) -> int:
@@ -380,7 +360,9 @@ def _evaluator() -> str:
     place = Path(str(files("substrates.rendering")))
     texts = [path.read_bytes() for path in sorted(place.rglob("*.py"))]
     counter = subprocess.run(["valgrind", "--version"], capture_output=True).stdout if has_valgrind() else b""
-    reference = version("python-liquid").encode() if find_spec("liquid") else b""
+    reference = b""
+    with suppress(PackageNotFoundError):
+        reference = version("python-liquid").encode()
     return hashlib.sha256(b"\0".join([*texts, counter, reference])).hexdigest()[:16]
 
 

@@ -125,6 +125,19 @@ def draw(scene, right=draw):
     assert "hidden job" in outcome.evidence["reason"]
 
 
+@pytest.mark.parametrize("stream", ["select", "audit"])
+def test_who_answers_wrongly_where_allocations_are_counted_is_invalid(stream: str, workers: LocalWorkers) -> None:
+    pytest.importorskip("memray", reason="pip install -e '.[rendering]'")
+    watching = """
+import sys
+def draw(scene, right=draw):
+    return b"" if "memray" in sys.modules else right(scene)
+"""
+    made = rendering(replace(SMALL, measure=Measure.time))
+    genome = Genome({**SEED, "engine.py": SEED["engine.py"] + watching})
+    assert tried(made, workers, genome, stream, stream == "audit").status == "invalid"
+
+
 def test_an_answer_that_only_says_error_has_not_raised() -> None:
     assert answers(b"=6\n!error!0\n") == [b"=!error", b"!error"]
 
