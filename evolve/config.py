@@ -8,6 +8,8 @@ from typing import Any
 
 from omegaconf import MISSING
 
+from evolve.genome import Globs
+
 __all__ = [
     "AcceptanceSettings",
     "AuditSettings",
@@ -86,6 +88,10 @@ class GenomeSettings:
 
     include: list[str] = field(default_factory=lambda: ["**"])
     exclude: list[str] = field(default_factory=list)
+
+    @property
+    def globs(self) -> Globs:
+        return Globs(tuple(self.include), tuple(self.exclude))
 
 
 @dataclass(frozen=True)

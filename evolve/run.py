@@ -20,7 +20,7 @@ from evolve.config import (
 )
 from evolve.errors import UsageError
 from evolve.generation import Parts, Progress, State, close_open, generation
-from evolve.genome import Genome, Globs
+from evolve.genome import Genome
 from evolve.memory import Journal, Memory, NoLedger
 from evolve.mutators import Mutator
 from evolve.population import Lineage, Population
@@ -88,7 +88,7 @@ class Run:
             concurrency=settings.mutator.concurrency,
             remeasure=settings.run.remeasure,
             edits_of_seeds=settings.selection.parent is Parent.seed,
-            editable=Globs(tuple(settings.genome.include), tuple(settings.genome.exclude)),
+            editable=settings.genome.globs,
             progress=progress,
         )
         self._stopping: str | None = None

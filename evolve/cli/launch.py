@@ -24,7 +24,7 @@ from evolve.cli.options import printable
 from evolve.components import load
 from evolve.config import Settings
 from evolve.errors import UsageError
-from evolve.genome import Genome, Globs
+from evolve.genome import Genome
 from evolve.ledger import Entry, Ledger, LedgerError, RunTaken, check_name, compact, runs
 from evolve.ledger.repository import Repository
 from evolve.mutators import Mutator
@@ -64,9 +64,8 @@ def build(settings: Settings, seeds: Mapping[str, Genome] | None = None) -> Buil
     if seeds is None:
         found = read_seeds(settings.population.path) if own is None else own
         seeds = copied(found, settings.population.copies)
-    globs = Globs(tuple(settings.genome.include), tuple(settings.genome.exclude))
     for name, genome in seeds.items():
-        if not globs.of(genome):
+        if not settings.genome.globs.of(genome):
             raise UsageError(
                 f"genome.include={settings.genome.include} and genome.exclude={settings.genome.exclude} leave nothing "
                 f"of {name!r} to edit. Its files: {', '.join(list(genome)[:12])}."

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from evolve.errors import UsageError
-from evolve.genome import Genome, Globs
+from evolve.genome import Genome
 from evolve.substrate import (
     Attempt,
     Bench,
@@ -117,7 +117,7 @@ class Command(Substrate):
 
     @cached_property
     def _scope(self) -> Scope:
-        globs = Globs(tuple(self._genome.include), tuple(self._genome.exclude))
+        globs = self._genome.globs
         ruler = set(self._ruler)
 
         def editable(path: str) -> bool:
@@ -134,7 +134,7 @@ class Command(Substrate):
         for name, genome in seeds.items():
             if (problem := self._scope.problem(genome)) is not None:
                 raise UsageError(f"the agent {name!r} is none of {self.base.place}: {problem}.")
-        return words.remarks(self.base, self._scope, self._genome, self._ruler, self._laid)
+        return words.remarks(self.settings, self.base, self._scope, self._genome, self._ruler, self._laid)
 
     # -- conditions ----------------------------------------------------------------------------
 

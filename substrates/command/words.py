@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from evolve.genome import Globs
 from evolve.substrate import Findings, GenomeSettings, Metric, Record, Table
 from substrates.command.ends import fraction
 from substrates.command.repository import Base
@@ -19,7 +18,9 @@ _PROMPT = 8000
 
 
 def metric(settings: CommandSettings) -> Metric:
-    gate = "a hidden check that no genome and no mutator sees" if settings.audit else "the check command"
+    gate = "nothing else, for no check is set"
+    if settings.check or settings.audit:
+        gate = "a hidden check that no genome and no mutator sees" if settings.audit else "the check command"
     return Metric(
         name=settings.metric or "",
         unit=settings.unit or "as the command reports it",
@@ -43,13 +44,18 @@ def brief(settings: CommandSettings) -> str:
 
 
 def remarks(
-    base: Base, scope: Scope, genome: GenomeSettings, ruler: Sequence[str], laid: Mapping[str, bytes]
+    settings: CommandSettings,
+    base: Base,
+    scope: Scope,
+    genome: GenomeSettings,
+    ruler: Sequence[str],
+    laid: Mapping[str, bytes],
 ) -> Sequence[str]:
-    """What a person should know of the choice of files."""
+    """What a person should know of the choice of commands and files."""
     texts = scope.texts
     size = sum(map(len, texts.values()))
     found = [f"{base.place} at {base.commit[:10]}: {len(texts)} files may be edited, {size:,} characters"]
-    globs = Globs(tuple(genome.include), tuple(genome.exclude))
+    globs = genome.globs
     kept_out = [path for path in ruler if path in globs]
     if kept_out:
         found.append(f"not editable though the globs match, for they measure or check: {_list(kept_out)}")
@@ -61,11 +67,19 @@ def remarks(
         found.append(
             f"named in a measuring or checking script, yet editable: {_list(named)}. Is one a ruler? genome.exclude"
         )
+    if unchecked := _unchecked(settings):
+        found.append(f"{unchecked} Name a command that fails where it is not: substrate.check=…")
     if base.untracked:
         found.append(f"{base.untracked} files of {base.place} are not tracked, so no trial has them")
     if (base.tree / ".gitmodules").is_file():
         found.append("submodules stay empty in a trial")
     return found
+
+
+def _unchecked(settings: CommandSettings) -> str:
+    if settings.check or settings.audit:
+        return ""
+    return "NOTHING CHECKS that the program is still right, and the cheapest program does nothing."
 
 
 def _scripts(base: Base, ruler: Sequence[str], laid: Mapping[str, bytes]) -> list[str]:
@@ -87,6 +101,7 @@ def findings(settings: CommandSettings, plain: Findings, record: Record) -> Find
         rows.append((name, count, f"× {gain:.4g}", said))
         if audit is not None and not audit.ok:
             notes.append(f"{name} failed the audit ({audit.status}): merge nothing of it unread.")
+    notes += [unchecked] if (unchecked := _unchecked(settings)) else []
     best = max(gains, key=lambda name: gains[name][1])
     count, factor = gains[best]
     kept = sum(a.verdict == "keep" for a in record.attempts)

@@ -198,3 +198,17 @@ def test_from_the_command_line_nothing_is_written(place: Path, capsys: pytest.Ca
         not Path("lineages.git").exists()
         or not subprocess.run(["git", "--git-dir=lineages.git", "for-each-ref"], capture_output=True, check=True).stdout
     )
+
+
+def test_a_run_that_nothing_checks_says_so_loudly(place: Path) -> None:
+    """In two generations of a toy repository the kept change was to delete the work."""
+    told = {}
+    for check in (None, "./check.sh"):
+        substrate = Command(replace(GOOD, repository="small", check=check))
+        seeds = substrate.seeds(GenomeSettings(include=["src/**"]))
+        assert seeds is not None
+        told[check] = (any("NOTHING CHECKS" in r for r in substrate.admit(seeds)), substrate.metric.honest)
+    assert told[None][0]
+    assert "no check is set" in told[None][1]
+    assert not told["./check.sh"][0]
+    assert "the check command" in told["./check.sh"][1]
