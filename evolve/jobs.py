@@ -62,7 +62,8 @@ class Given(TypedDict, total=False):
     """What a program gets besides its arguments; nothing of it unless it is said.
 
     `files` lie in its folder (relative path -> content), those of `keep` are brought back from there. `visible`: host
-    paths that it may read, at the same place. `environment`: all its variables but PATH and HOME.
+    paths that it may read, at the same place. `environment`: all its variables but PATH and HOME. `packages`: False
+    hides Python's installed packages, so that only the standard library is there.
     """
 
     files: Mapping[str, str | bytes] | None
@@ -70,6 +71,7 @@ class Given(TypedDict, total=False):
     visible: Sequence[Path]
     stdin: bytes
     environment: Mapping[str, str] | None
+    packages: bool
 
 
 class Bench(Protocol):

@@ -164,7 +164,9 @@ class Meter:
             "jobs.jsonl": "".join(json.dumps(job.args) + "\n" for job in jobs),
         }
         limits = self._limits(seconds, processes)
-        return self.bench.run(argv, limits, files=laid, keep=keep, environment=STILL)
+        # Only memray is a package; to a genome they would be a faster language, and our own reference.
+        packages = "memray" in argv
+        return self.bench.run(argv, limits, files=laid, keep=keep, environment=STILL, packages=packages)
 
     def _python(self, mode: str) -> list[str]:
         # Without site: it would add a third to the instructions of a start, and only the standard library is promised.

@@ -159,7 +159,15 @@ class Sandbox:
         shown = view.check_visible(given.get("visible", ()))
         command = None
         if self.kind == "bwrap":
-            command = view.arguments(self._bwrap, limits, shown, devices, self._root, not self._filtered)
+            command = view.arguments(
+                self._bwrap,
+                limits,
+                shown,
+                devices,
+                packages=given.get("packages", True),
+                root=self._root,
+                lock_users=not self._filtered,
+            )
         return {
             "argv": argv,
             "limits": dict(vars(limits)),

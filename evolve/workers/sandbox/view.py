@@ -68,10 +68,18 @@ def check_visible(visible: Iterable[Path]) -> list[str]:
 
 
 def arguments(
-    bwrap: str, limits: Limits, visible: Sequence[str], devices: Sequence[str], root: bool, lock_users: bool
+    bwrap: str,
+    limits: Limits,
+    visible: Sequence[str],
+    devices: Sequence[str],
+    *,
+    packages: bool,
+    root: bool,
+    lock_users: bool,
 ) -> list[str]:
-    """bwrap's command up to the program. `root`: keep what is needed to become another user, instead of a user
-    namespace. `lock_users`: forbid further ones by bubblewrap itself, where no system call filter does."""
+    """bwrap's command up to the program. `packages`: are Python's installed ones shown? `root`: keep what is needed to
+    become another user, instead of a user namespace. `lock_users`: forbid further ones by bubblewrap itself, where no
+    system call filter does."""
     command = [bwrap, "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
     command += ["--die-with-parent", "--new-session", "--hostname", "trial"]
     if root:
@@ -86,6 +94,7 @@ def arguments(
     command += ["--perms", "1777", "--size", size, "--tmpfs", "/dev/shm"]
     command += ["--perms", "1777", "--size", size, "--tmpfs", "/tmp"]
     command += _shown([*map(str, python_paths()), *visible])
+    command += [] if packages else _emptied(_package_folders())
     command += ["--perms", "0700", "--size", size, "--tmpfs", HOME]
     command += _accelerators(devices)
     command += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", HOME]
@@ -107,10 +116,26 @@ def _shown(paths: Sequence[str]) -> list[str]:
 
 
 @cache
+def _package_folders() -> tuple[str, ...]:
+    """Where packages are installed, of this Python, of its environment and of the system's."""
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    found = {
+        *site.getsitepackages(),
+        *(f"{root}/lib/{version}/site-packages" for root in (sys.prefix, sys.base_prefix)),
+    }
+    found |= {str(path) for root in ("/usr/lib", "/usr/local/lib") for path in Path(root).glob("python3*/*-packages")}
+    return tuple(sorted(path for path in found if os.path.isdir(path)))
+
+
+def _emptied(folders: Sequence[str]) -> list[str]:
+    return [word for folder in folders for word in ("--size", "4096", "--tmpfs", folder, "--remount-ro", folder)]
+
+
+@cache
 def _system() -> tuple[str, ...]:
     command = ["--ro-bind", "/usr", "/usr", "--perms", "0755", "--dir", "/etc"]
     if os.path.isdir("/usr/games"):
-        command += ["--size", "4096", "--tmpfs", "/usr/games", "--remount-ro", "/usr/games"]
+        command += _emptied(["/usr/games"])
     for name in _LINKS:
         if os.path.islink(f"/{name}"):
             command += ["--symlink", os.readlink(f"/{name}"), f"/{name}"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -276,3 +277,15 @@ def test_settings_that_mean_nothing_are_refused(settings: RenderingSettings, sai
 def test_a_seed_without_its_entry_is_refused() -> None:
     with pytest.raises(UsageError, match=r"no file engine\.py"):
         Rendering(SMALL).admit({"a": Genome({"other.py": ""})})
+
+
+def test_only_the_standard_library_is_there(workers: LocalWorkers) -> None:
+    if workers.sandbox.kind != "bwrap":
+        pytest.skip("apt-get install bubblewrap")
+    import numpy
+
+    borrowing = f"import sys\nsys.path.append({str(Path(numpy.__file__).parents[1])!r})\nimport numpy\n"
+    made = rendering(replace(SMALL, measure=Measure.time))
+    outcome = tried(made, workers, Genome({**SEED, "engine.py": borrowing + SEED["engine.py"]}))
+    assert outcome.status == "crash"
+    assert "numpy" in outcome.evidence["log"]
