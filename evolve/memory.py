@@ -54,9 +54,11 @@ class Memory:
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
         self.outcomes: dict[str, Outcome] = {}
+        self.spent: str | None = None  # the cap of the budget that was reached
         self.genomes: dict[str, Genome] = {}
         self.checkpoints: list[dict[str, Any]] = []
         self.verdicts: dict[str, Attempt] = {}
+        self.calls: dict[str, Mapping[str, Any]] = {}  # of language models, by their request
         self._rewrites: dict[str, list[Rewrite]] = {}
         self._bouts: dict[str, list[Bout]] = {}
         self._other: dict[tuple[str, str], Mapping[str, Any]] = {}
@@ -68,21 +70,32 @@ class Memory:
     def rewrite(self, key: str) -> list[Rewrite] | None:
         return self._rewrites.get(key)
 
-    def add_rewrites(self, key: str, lineage: str, rewrites: list[Rewrite], seconds: float) -> None:
+    def add_rewrites(
+        self, key: str, lineage: str, rewrites: list[Rewrite], seconds: float, spent: str | None = None
+    ) -> None:
+        """`spent`: the cap that left nothing for this rewrite."""
         value = {
             "lineage": lineage,
             "answers": [r.to_json() for r in rewrites],
             "seconds": seconds,
+            **({} if spent is None else {"spent": spent}),
         }
         files = {f"{i}/{path}": text for i, r in enumerate(rewrites) for path, text in r.genome.items()}
-        said = rewrites[0].hypothesis if rewrites else "nothing left to try"
+        said = rewrites[0].hypothesis if rewrites else spent or "nothing left to try"
         self._append(Entry("rewrite", key, value, genome=files or None), f"{lineage}: {said}", seconds)
-        self._keep_rewrites(key, rewrites)
+        self._keep_rewrites(key, rewrites, spent)
 
-    def _keep_rewrites(self, key: str, rewrites: list[Rewrite]) -> None:
+    def _keep_rewrites(self, key: str, rewrites: list[Rewrite], spent: str | None) -> None:
         self._rewrites[key] = rewrites
+        self.spent = self.spent or spent
         for r in rewrites:
             self.genomes[r.genome.digest] = r.genome
+
+    def add_call(self, key: str, call: Mapping[str, Any], seconds: float) -> None:
+        """A language model's answer, before it is used."""
+        self.calls[key] = call
+        said = call.get("failed") or f"{call.get('prompt_tokens', 0)} + {call.get('answer_tokens', 0)} tokens"
+        self._append(Entry("call", key, dict(call)), f"{call.get('model', 'model')}: {said}"[:200], seconds)
 
     # -- outcomes and bouts --------------------------------------------------------------------
 
@@ -167,7 +180,9 @@ class Memory:
     def _load(self, entry: Entry) -> None:
         value = entry.value
         if entry.kind == "rewrite":
-            self._keep_rewrites(entry.key, _rewrites(entry))
+            self._keep_rewrites(entry.key, _rewrites(entry), value.get("spent"))
+        elif entry.kind == "call":
+            self.calls[entry.key] = value
         elif entry.kind == "outcome":
             self.outcomes[entry.key] = Outcome.from_json(value["outcome"])
         elif entry.kind == "bout":

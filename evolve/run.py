@@ -18,7 +18,7 @@ from evolve.config import (
     SelectionSettings,
     Settings,
 )
-from evolve.errors import UsageError
+from evolve.errors import Halt, UsageError
 from evolve.generation import Parts, Progress, State, close_open, generation
 from evolve.genome import Genome
 from evolve.memory import Journal, Memory, NoLedger
@@ -170,7 +170,11 @@ class Run:
     def _loop(self) -> str:
         while (reason := self._reason_to_stop()) is None:
             started, tried = time.monotonic(), len(self._state.attempts)
-            outcomes = generation(self._parts, self._state, self._scribe)
+            try:
+                outcomes = generation(self._parts, self._state, self._scribe)
+            except Halt as gone:
+                self._stopping = str(gone)
+                break
             if self._settings.audit.when is AuditWhen.generation:
                 self._audit_now()
             self._scribe.checkpoint(self._state, self._parts.schedule, self._parts.mutator, self._seconds())
@@ -186,7 +190,7 @@ class Run:
                     "seconds": self._seconds(),
                 },
             )
-        return reason
+        return reason or str(self._stopping)
 
     def _reason_to_stop(self) -> str | None:
         limits, state = self._settings.run, self._state
@@ -194,6 +198,8 @@ class Run:
             return str(self._ending["reason"])
         if self._stopping is not None:
             return self._stopping
+        if self.memory.spent is not None:
+            return self.memory.spent
         if (own := self._substrate.stop(state.carried)) is not None:
             return own
         if limits.generations is not None and state.generation >= limits.generations:
@@ -253,9 +259,11 @@ class Run:
             self._thought = thought
             thought._loop()
             self._thought = None
-            if self._stopping is not None:
+            if thought._stopping is not None:  # by hand, or a Halt: the run stops too
+                self._stopping = thought._stopping
                 break
-            records[name] = thought._record({})
+            if thought.memory.spent is None:  # otherwise it tried less than the run: no comparison
+                records[name] = thought._record({})
         return records
 
     def _summary(self, record: Record) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from evolve.evidence import Bout, Duel, Outcome, Status
 from evolve.findings import Chart, Findings, Table
 from evolve.genome import Genome
 from evolve.jobs import Bench, Given, Limits, Ran
+
+if TYPE_CHECKING:
+    from evolve.llm import LLM
 
 __all__ = [
     "Attempt",
@@ -135,7 +138,8 @@ class Rewrite:
 
     `screened`: from how many candidates it was chosen on the evidence (the contest's alpha is divided by
     it). `expected`: the predicted effect, in the unit of the evidence. `donors`: lineages it took over
-    from. `kind`: the kind of edit, that the mutator learns over. `cost`: tokens, money.
+    from. `kind`: the kind of edit, that the mutator learns over. `cost`: `calls`, `tokens`, `usd`; what is not known
+    is not in it. `refused`: why an answer is no genome (then `genome` is the parent): recorded, and not tried.
     """
 
     genome: Genome
@@ -145,6 +149,7 @@ class Rewrite:
     donors: tuple[str, ...] = ()
     kind: str = "edit"
     cost: Mapping[str, float] = field(default_factory=dict)
+    refused: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the text: the genome is named by its digest."""
@@ -185,8 +190,9 @@ class Brief:
     """What a mutator is told. It never holds audit results.
 
     `team`: the other champions, where the substrate uses them. `past` are this lineage's attempts,
-    `playbook` the kept changes of all lineages, oldest first; `tried` the digests of every genome of the
-    run so far; `editable` the parent's files that may be edited.
+    `playbook` the kept changes of all lineages, oldest first, and `page` the run's page of what worked and what
+    didn't, for a mutator that reads it; `tried` the digests of every genome of the run so far; `editable` the
+    parent's files that may be edited.
     """
 
     goal: str
@@ -202,6 +208,7 @@ class Brief:
     state: Mapping[str, Any]
     past: tuple[Attempt, ...] = ()
     playbook: tuple[Attempt, ...] = ()
+    page: str = ""
     tried: Set[str] = frozenset()
     editable: tuple[str, ...] = ()
 
@@ -262,6 +269,15 @@ class Substrate(ABC):
     """Does an outcome depend on the other champions?"""
     sandboxed: bool = False
     """Are genomes programs, that `bench.run` starts? Then preflight tests the sandbox too."""
+
+    @property
+    def needs_model(self) -> bool:
+        """Does it ask a language model itself? Then `equip` is called once, before anything else is asked of it."""
+        return False
+
+    def equip(self, llm: LLM) -> None:
+        """The model to ask. What it answers is recorded with the run, so that going on and replaying ask nothing."""
+        return None
 
     @abstractmethod
     def trial(self, case: Case, bench: Bench) -> Outcome:
@@ -334,6 +350,11 @@ class Substrate(ABC):
     def brief(self) -> str:
         """What the mutator is told about the domain."""
         return f"Improve the {self.metric.name} ({self.metric.unit}, {self.metric.better} is better)."
+
+    def objections(self, genome: Genome) -> Sequence[str]:
+        """What a cheap look finds wrong with an answer (a line that says nothing, a syntax error), a sentence each: it
+        goes back to a language model once, before a clock is spent on it."""
+        return ()
 
     def propose(self, brief: Brief, rng: np.random.Generator) -> Sequence[Rewrite]:
         """Edits that the domain itself can offer offline from the brief's evidence, most promising first.

@@ -22,7 +22,7 @@ def main(args: Sequence[str]) -> int:
         settings, built.substrate, lambda world: built.mutate(settings, world), built.workers, built.seeds
     ):
         failed += _say(one.name, one.holds, one.said)
-    built.workers.close()
+    built.close()
     print(f"{failed} checks failed: a score of this domain cannot be believed yet." if failed else "All is well.")
     return 1 if failed else 0
 

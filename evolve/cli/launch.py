@@ -10,7 +10,7 @@ import os
 import platform
 import signal
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -27,7 +27,8 @@ from evolve.errors import UsageError
 from evolve.genome import Genome
 from evolve.ledger import Entry, Ledger, LedgerError, RunTaken, check_name, compact, runs
 from evolve.ledger.repository import Repository
-from evolve.mutators import Mutator
+from evolve.llm import LLM, connect
+from evolve.mutators import Mutator, Workshop
 from evolve.population import copied, read_seeds
 from evolve.preflight import preflight
 from evolve.report import write_report
@@ -45,21 +46,32 @@ class Built:
     substrate: Substrate
     seeds: Mapping[str, Genome]
     workers: LocalWorkers
+    llm: LLM | None = None
     remarks: tuple[str, ...] = ()
 
     def mutate(self, settings: Settings, substrate: Substrate | None = None) -> Mutator:
         """A fresh mutator, for this substrate or another world."""
-        made: Mutator = load("mutators", settings.mutator.name)(substrate or self.substrate, settings.mutator)
+        workshop = Workshop(substrate or self.substrate, settings.mutator, self.llm, settings.genome.globs)
+        made: Mutator = load("mutators", settings.mutator.name).make(workshop)
         return made
+
+    def close(self) -> None:
+        """Ends what was started for it."""
+        self.workers.close()
+        if self.llm is not None:
+            self.llm.close()
 
 
 def build(settings: Settings, seeds: Mapping[str, Genome] | None = None) -> Built:
     """`seeds`: instead of the domain's own, or those in the population's folder. Raises UsageError for whatever cannot
     be built, before anything is spent."""
     check(settings)
-    load("mutators", settings.mutator.name)
+    mutator: type[Mutator] = load("mutators", settings.mutator.name)
     workers = load("workers", settings.workers.name)
     substrate: Substrate = load("substrates", settings.domain)(settings.substrate)
+    llm = connect(settings.llm, _answers(settings)) if mutator.needs_model or substrate.needs_model else None
+    if llm is not None and substrate.needs_model:
+        substrate.equip(llm)
     own = substrate.seeds(settings.genome)
     if seeds is None:
         found = read_seeds(settings.population.path) if own is None else own
@@ -74,7 +86,14 @@ def build(settings: Settings, seeds: Mapping[str, Genome] | None = None) -> Buil
     made = workers(settings.workers.slots, settings.workers.sandbox.value)
     if substrate.sandboxed:
         remarks = (*remarks, made.sandbox.said)
-    return Built(substrate, seeds, made, remarks)
+    built = Built(substrate, seeds, made, llm, remarks)
+    built.mutate(settings)  # what it lacks is said now
+    return built
+
+
+def _answers(settings: Settings) -> Callable[[], Path]:
+    """Where a model's answers are kept: beside the ledger, made when the first comes."""
+    return lambda: Repository.open(Path(settings.ledger.repository), create=True).gitdir / "evolve" / "answers"
 
 
 def check(settings: Settings) -> None:
@@ -154,9 +173,13 @@ def go(settings: Settings, built: Built, ledger: Ledger, path: Path, out: Path, 
         journal=ledger,
         progress=console.progress,
     )
-    with _stoppable(run, console), console.live():
-        result = run.execute()
-    built.workers.close()
+    if built.llm is not None:
+        built.llm.attach(run.memory.calls, run.memory.add_call, console.say)
+    try:
+        with _stoppable(run, console), console.live():
+            result = run.execute()
+    finally:
+        built.close()
     ledger.flush()
     write_report(path, ledger.run, out)
     console.end(result, path, ledger.run, out)

@@ -30,7 +30,7 @@ def main(args: Sequence[str]) -> int:
     try:
         found = replay(memory, attempt, built.substrate, built.workers)
     finally:
-        built.workers.close()
+        built.close()
     print(f"{attempt.commit[:10]} {attempt.lineage}, generation {attempt.generation} of {run}, {attempt.verdict}:")
     print(f"  {attempt.rewrite.hypothesis}")
     print(f"{'It holds' if found.holds else 'It does NOT hold'}: {found.said}.")

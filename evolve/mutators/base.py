@@ -4,17 +4,45 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
-from evolve.substrate import Attempt, Brief, Rewrite
+from evolve.config import MutatorSettings
+from evolve.genome import ANYTHING, Globs
+from evolve.llm import LLM
+from evolve.substrate import Attempt, Brief, Rewrite, Substrate
 
-__all__ = ["Mutator"]
+__all__ = ["Mutator", "Workshop"]
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What a mutator may be made of. `llm` is there where it `needs_model`; `editable`: which files may change."""
+
+    substrate: Substrate
+    settings: MutatorSettings
+    llm: LLM | None = None
+    editable: Globs = ANYTHING
 
 
 class Mutator(ABC):
-    """Rewrites genomes. `rewrite` may be called from several threads at once; `learn` never is."""
+    """Rewrites genomes. `rewrite` may be called from several threads at once; `learn` never is.
+
+    Failure policy: an answer that is no genome is a Rewrite with `refused`; `rewrite` raises Spent where the budget
+    is, and Halt where what it needs is gone for now.
+    """
+
+    needs_model: ClassVar[bool] = False
+    """Does it ask a language model?"""
+    reads_page: ClassVar[bool] = False
+    """Does it read `brief.page`?"""
+
+    @classmethod
+    def make(cls, workshop: Workshop) -> Mutator:
+        """Raises UsageError where a setting means nothing or a program is not there, before anything is spent."""
+        return cls(workshop.substrate, workshop.settings)  # type: ignore[call-arg]
 
     @abstractmethod
     def rewrite(self, brief: Brief, rng: np.random.Generator) -> list[Rewrite]:

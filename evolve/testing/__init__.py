@@ -2,6 +2,7 @@
 
 conformance.py   what every substrate, mutator, selection and acceptance must pass
 scripted.py      a mutator that answers from a list
+model.py         a language model that answers by a script
 """
 
 from evolve.testing.conformance import (
@@ -10,12 +11,14 @@ from evolve.testing.conformance import (
     SelectionConformance,
     SubstrateConformance,
 )
+from evolve.testing.model import ScriptedLLM
 from evolve.testing.scripted import Scripted
 
 __all__ = [
     "AcceptanceConformance",
     "MutatorConformance",
     "Scripted",
+    "ScriptedLLM",
     "SelectionConformance",
     "SubstrateConformance",
 ]

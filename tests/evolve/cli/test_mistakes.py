@@ -42,7 +42,10 @@ def _away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             [RUN, "run.baselines=[lucky]"],
             "run.baselines: there is no baseline 'lucky'. Known: frozen, best_of_n, greedy, random_pick.",
         ),
-        ([RUN, "mutator.name=gpt"], "There is no mutator named 'gpt'. Known: embedded, genetic."),
+        (
+            [RUN, "mutator.name=gpt"],
+            "There is no mutator named 'gpt'. Known: command, embedded, genetic, hybrid, openai.",
+        ),
         ([RUN, "population.path=nowhere"], "population.path=nowhere: there is no such folder."),
         ([RUN, "substrate.market.path=no.csv"], "substrate.market.path=no.csv: there is no such file."),
         ([RUN, "substrate.first_day=soon"], "substrate.first_day=soon is no date; write it as 1994-01-03."),
