@@ -17,6 +17,7 @@ from evolve.errors import Halt, Spent
 from evolve.genome import ANYTHING, Genome, Globs
 from evolve.memory import Memory
 from evolve.mutators import Mutator
+from evolve.playbook import page
 from evolve.population import Population
 from evolve.selection import Selection
 from evolve.substrate import Attempt, Brief, Case, Conditions, Duel, Outcome, Rewrite, Substrate, content_key
@@ -128,6 +129,8 @@ def generation(parts: Parts, state: State, scribe: Scribe) -> dict[str, Outcome]
     state.tried.update(c.rewrite.genome.digest for contest in going_on for c in contest.challengers)
     state.carried = parts.substrate.advance(state.carried, outcomes, attempts)
     parts.mutator.learn(attempts)
+    if parts.mutator.reads_page:
+        state.page = page(state.attempts)
     state.quiet = 0 if any(a.verdict == "keep" for a in attempts) else state.quiet + 1
     state.generation += 1
     return outcomes

@@ -57,6 +57,7 @@ class Memory:
         self.spent: str | None = None  # the cap of the budget that was reached
         self.genomes: dict[str, Genome] = {}
         self.checkpoints: list[dict[str, Any]] = []
+        self.page = ""  # the last one of what worked
         self.verdicts: dict[str, Attempt] = {}
         self.calls: dict[str, Mapping[str, Any]] = {}  # of language models, by their request
         self._rewrites: dict[str, list[Rewrite]] = {}
@@ -149,6 +150,10 @@ class Memory:
             f"{attempt.verdict} {attempt.lineage}: {attempt.rewrite.hypothesis}",
         )
 
+    def add_page(self, generation: int, text: str) -> None:
+        self.page = text
+        self._append(Entry("page", content_key(generation, text), {"generation": generation, "text": text}), "playbook")
+
     def add_checkpoint(self, value: dict[str, Any]) -> None:
         self.checkpoints.append(value)
         self._append(Entry("checkpoint", content_key(value), value), f"generation {value['generation']} closed")
@@ -183,6 +188,8 @@ class Memory:
             self._keep_rewrites(entry.key, _rewrites(entry), value.get("spent"))
         elif entry.kind == "call":
             self.calls[entry.key] = value
+        elif entry.kind == "page":
+            self.page = value["text"]
         elif entry.kind == "outcome":
             self.outcomes[entry.key] = Outcome.from_json(value["outcome"])
         elif entry.kind == "bout":

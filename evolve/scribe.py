@@ -109,6 +109,8 @@ class Recorder:
             "commits": state.commits,
             "seconds": round(seconds, 3),
         }
+        if state.page != self._memory.page:
+            self._memory.add_page(state.generation, state.page)
         self._memory.add_checkpoint(value)
         self._reigns.update({name: len(rows) for name, rows in crowned.items()})
         self._memory.journal.move_branches(state.population.tips())
@@ -135,6 +137,7 @@ def restore_state(memory: Memory, schedule: Schedule, mutator: Mutator) -> State
         state.champions.append({name: genomes[digest] for name, digest in champions.items()})
         state.states.append(carried)
         carried = point["carried"]
+    state.page = memory.page
     state.contests = [Contest.from_json(c, genomes, memory.outcomes) for c in last["contests"]]
     state.close([a for a in memory.verdicts.values() if a.generation < state.generation])
     state.tried.update(c.rewrite.genome.digest for contest in state.contests for c in contest.challengers)

@@ -117,6 +117,10 @@ def check(settings: Settings) -> None:
         "selection.donors": (settings.selection.donors, 0),
         "mutator.concurrency": (settings.mutator.concurrency, 1),
         "mutator.length_price": (settings.mutator.length_price, 0),
+        "mutator.brief": (settings.mutator.brief, 1000),
+        "mutator.similar": (settings.mutator.similar, 0),
+        "mutator.structure": (settings.mutator.structure, 0),
+        "mutator.seconds": (settings.mutator.seconds, 1),
         "acceptance.bouts": (settings.acceptance.bouts, 1),
         "seed": (settings.seed, 0),
     }
@@ -126,6 +130,11 @@ def check(settings: Settings) -> None:
     for key, share in (("level", settings.acceptance.level), ("beta", settings.acceptance.beta)):
         if not 0 < share < 1:
             raise UsageError(f"acceptance.{key}={share} is no probability: give a number between 0 and 1.")
+    if settings.mutator.command and settings.mutator.name != "command":
+        raise UsageError(
+            f"mutator.command is read by the mutator `command` alone, and mutator.name={settings.mutator.name}. Choose "
+            "it: mutator=command."
+        )
     if settings.acceptance.effect <= 0:
         raise UsageError(f"acceptance.effect={settings.acceptance.effect} means nothing: give a number above 0.")
 

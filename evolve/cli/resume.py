@@ -22,8 +22,12 @@ from evolve.substrate import Substrate
 
 __all__ = ["main", "recorded_seeds", "recorded_settings"]
 
-# What may change between two sittings: when to stop, and where the ledger lies.
-_MAY = ("run.generations", "run.hours", "run.trials", "run.patience", "workers.slots")
+# What may change between two sittings: when to stop, what it may cost, and where things are; not who answers.
+_MAY = (
+    *("run.generations", "run.hours", "run.trials", "run.patience", "workers.slots"),
+    *("llm.base_url", "llm.key", "llm.concurrency", "llm.timeout", "llm.patience", "llm.cache"),
+    *("llm.budget.calls", "llm.budget.tokens", "llm.budget.usd"),
+)
 
 
 def main(args: Sequence[str]) -> int:

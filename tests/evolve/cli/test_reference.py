@@ -18,7 +18,7 @@ DOCS = Path(__file__).parents[3] / "docs"
 def flat(node: Any, prefix: str = "") -> dict[str, Any]:
     found = {}
     for name, value in node.items():
-        if isinstance(value, dict):
+        if value and isinstance(value, dict):
             found |= flat(value, f"{prefix}{name}.")
         else:
             found[f"{prefix}{name}"] = value
@@ -28,6 +28,8 @@ def flat(node: Any, prefix: str = "") -> dict[str, Any]:
 def shown(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(value)}]"
+    if value == {}:
+        return "{}"
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
     return "(none)" if value == "???" else str(value)
@@ -41,6 +43,6 @@ def test_every_setting_is_explained_with_its_default() -> None:
     del engine["substrate"]
     wanted = flat(engine) | flat({"substrate": finance}) | flat({"substrate": rendering})
     text = (DOCS / "configuration.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `([\w.]+)` \| (.+?) \| (.+) \|$", text, re.MULTILINE)
+    rows = re.findall(r"^\| `([\w.]+)` \| (.*?) \| (.+) \|$", text, re.MULTILINE)
     assert {name: default for name, default, _ in rows} == {name: shown(value) for name, value in wanted.items()}
     assert all(meaning.strip() for *_, meaning in rows)
