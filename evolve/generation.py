@@ -66,6 +66,7 @@ class State:
     past: dict[str, list[Attempt]] = field(default_factory=dict)  # the attempts by lineage
     kept: tuple[Attempt, ...] = ()
     page: str = ""  # of what worked and what didn't, where the mutator reads it
+    spent: str | None = None  # the cap of the budget that was reached in a closed generation
     quiet: int = 0  # generations since the last keep
     commits: int = 0  # written so far: an attempt's number, and its place in time
 
@@ -131,6 +132,7 @@ def generation(parts: Parts, state: State, scribe: Scribe) -> dict[str, Outcome]
     parts.mutator.learn(attempts)
     if parts.mutator.reads_page:
         state.page = page(state.attempts)
+    state.spent = parts.memory.spent
     state.quiet = 0 if any(a.verdict == "keep" for a in attempts) else state.quiet + 1
     state.generation += 1
     return outcomes

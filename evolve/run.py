@@ -198,8 +198,8 @@ class Run:
             return str(self._ending["reason"])
         if self._stopping is not None:
             return self._stopping
-        if self.memory.spent is not None:
-            return self.memory.spent
+        if state.spent is not None:
+            return state.spent
         if (own := self._substrate.stop(state.carried)) is not None:
             return own
         if limits.generations is not None and state.generation >= limits.generations:
@@ -262,7 +262,7 @@ class Run:
             if thought._stopping is not None:  # by hand, or a Halt: the run stops too
                 self._stopping = thought._stopping
                 break
-            if thought.memory.spent is None:  # otherwise it tried less than the run: no comparison
+            if thought.state.spent is None:  # otherwise it tried less than the run: no comparison
                 records[name] = thought._record({})
         return records
 

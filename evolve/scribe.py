@@ -106,6 +106,7 @@ class Recorder:
             "schedule": schedule.state(),
             "mutator": mutator.state(),
             "quiet": state.quiet,
+            "spent": state.spent,
             "commits": state.commits,
             "seconds": round(seconds, 3),
         }
@@ -127,7 +128,14 @@ def restore_state(memory: Memory, schedule: Schedule, mutator: Mutator) -> State
         for name, rows in point["crowned"].items():
             reigns.setdefault(name, []).extend((genomes[digest], commit) for digest, commit in rows)
     population = Population({name: Lineage(name, rows[0][0], tuple(rows)) for name, rows in reigns.items()})
-    state = State(population, last["carried"], last["generation"], quiet=last["quiet"], commits=last["commits"])
+    state = State(
+        population,
+        last["carried"],
+        last["generation"],
+        quiet=last["quiet"],
+        spent=last["spent"],
+        commits=last["commits"],
+    )
     carried: dict[str, Any] = {}
     for point, keys, champions in zip(
         memory.checkpoints, told(memory.checkpoints, "outcomes"), told(memory.checkpoints, "champions"), strict=True
