@@ -81,8 +81,11 @@ class Console:
             self._last = time.monotonic()
             self.say(line)
 
-    def end(self, result: Result, path: Path, name: str, out: Path) -> None:
-        self.say(f"\nThe run ended: {result.reason} ({_duration(result.seconds)}).")
+    def end(self, result: Result, path: Path, name: str, out: Path, spent: str = "") -> None:
+        """`spent`: on language models, in words."""
+        self.say(f"\nThe run ended: {result.reason.rstrip('.')} ({_duration(result.seconds)}).")
+        if spent:
+            self.say(f"Language models took {spent}.")
         if result.findings is None:
             self.say(f"It goes on with: python -m evolve resume={name}")
             return

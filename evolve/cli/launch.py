@@ -31,7 +31,7 @@ from evolve.llm import LLM, connect
 from evolve.mutators import Mutator, Workshop
 from evolve.population import copied, read_seeds
 from evolve.preflight import preflight
-from evolve.report import write_report
+from evolve.report import spent, write_report
 from evolve.run import Run
 from evolve.substrate import Substrate, content_key
 from evolve.workers import LocalWorkers
@@ -190,8 +190,8 @@ def go(settings: Settings, built: Built, ledger: Ledger, path: Path, out: Path, 
     finally:
         built.close()
     ledger.flush()
-    write_report(path, ledger.run, out)
-    console.end(result, path, ledger.run, out)
+    story = write_report(path, ledger.run, out)
+    console.end(result, path, ledger.run, out, spent(story) if story.asked else "")
     return result.findings.score if result.findings is not None else None
 
 

@@ -12,7 +12,8 @@ write.py       all of it into a folder
 
 from evolve.report.exports import headline_json
 from evolve.report.findings import findings_text
+from evolve.report.html import spent
 from evolve.report.story import Story
 from evolve.report.write import FILES, write_comparison, write_report
 
-__all__ = ["FILES", "Story", "findings_text", "headline_json", "write_comparison", "write_report"]
+__all__ = ["FILES", "Story", "findings_text", "headline_json", "spent", "write_comparison", "write_report"]

@@ -23,7 +23,7 @@ from evolve.report.findings import cell
 from evolve.report.story import Story
 from evolve.substrate import Table
 
-__all__ = ["headline", "page_of", "rendered", "shown"]
+__all__ = ["headline", "page_of", "rendered", "shown", "spent"]
 
 _MOST_CHANGES = 400
 """Kept changes shown with their diffs, the newest: more than a person reads, and a bound on the page."""
@@ -45,12 +45,12 @@ def page_of(ledger: Path, story: Story) -> str:
         story=story,
         headline=headline(story),
         facts=_facts(story),
-        tables=[shown(table) for table in said.tables] if said else [],
+        tables=[shown(table) for table in (*(said.tables if said else ()), *_models(story))],
         notes=said.notes if said else (),
         kept=_kept(ledger, story),
         failures=_failures(story),
         time=_time(story.seconds),
-        spent=_spent(story),
+        spent=spent(story),
         configuration=OmegaConf.to_yaml(OmegaConf.create(dict(story.settings))),
     )
 
@@ -103,7 +103,7 @@ def headline(story: Story) -> list[str]:
     lineages = len({t.lineage for t in story.kept})
     where = f" in {lineages} of {len(story.seeds)} lineages" if kept else ""
     what = f"{kept:,} of {tried:,} attempts were kept{where}, over {story.generations:,} generations."
-    cost = f"It took {_time(story.seconds)} and {_spent(story)}."
+    cost = f"It took {_time(story.seconds)} and {spent(story)}."
     if story.findings is None:
         return [f"The run has not ended: python -m evolve resume={story.run}", f"{what} {cost}"]
     return [story.findings.sentence, " ".join(part for part in (what, _audit(story), cost) if part)]
@@ -150,11 +150,25 @@ def _time(seconds: float) -> str:
     return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
 
 
-def _spent(story: Story) -> str:
+def spent(story: Story) -> str:
+    """In words: calls, tokens and money, as far as they are known."""
     cost = story.cost
     if not any(cost.values()):
         return "no money"
-    return ", ".join(f"{amount:,.4g} {unit}" for unit, amount in sorted(cost.items()))
+    words = [f"{cost[unit]:,.0f} {unit}" for unit in ("calls", "tokens") if unit in cost]
+    unknown = ["money that is not known, as llm.prices has no price of a model"] if story.asked else []
+    return ", ".join([*words, *([f"{cost['usd']:,.2f} US dollars"] if "usd" in cost else unknown)])
+
+
+def _models(story: Story) -> list[Table]:
+    if not story.asked:
+        return []
+    columns = ("model", "calls", "failed", "from memory", "prompt tokens", "answer tokens", "US dollars", "seconds")
+    rows = [
+        (a.model, a.calls, a.failed, a.remembered, a.prompt_tokens, a.answer_tokens, a.usd, round(a.seconds, 1))
+        for a in story.asked
+    ]
+    return [Table("What language models were asked", columns, tuple(rows))]
 
 
 # -- parts -------------------------------------------------------------------------------------

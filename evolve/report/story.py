@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from evolve.ledger import journal, parents
 from evolve.scribe import told
 from evolve.substrate import Clock, Duel, Findings, Metric
 
-__all__ = ["FAILED", "Story", "Try"]
+__all__ = ["FAILED", "Asked", "Story", "Try"]
 
 FAILED = ("crash", "timeout", "refused", "invalid")
 """The verdicts of an attempt whose trial gave no score."""
@@ -52,9 +52,41 @@ class Try:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What one language model was asked for, over the whole run: calls that were paid, those that failed, those that
+    a cache answered; `usd`: None where its price is not known."""
+
+    model: str
+    calls: int = 0
+    failed: int = 0
+    remembered: int = 0
+    prompt_tokens: int = 0
+    answer_tokens: int = 0
+    usd: float | None = 0.0
+    seconds: float = 0.0
+
+    def plus(self, call: Mapping[str, Any]) -> Asked:
+        failed, paid, usd = "failed" in call, call.get("paid", True), call.get("usd")
+        if not paid:
+            return replace(self, remembered=self.remembered + 1)
+        return replace(
+            self,
+            calls=self.calls + 1,
+            failed=self.failed + failed,
+            prompt_tokens=self.prompt_tokens + call.get("prompt_tokens", 0),
+            answer_tokens=self.answer_tokens + call.get("answer_tokens", 0),
+            usd=None if usd is None or self.usd is None else self.usd + usd,
+            seconds=self.seconds + call.get("seconds", 0.0),
+        )
+
+
+@dataclass(frozen=True)
 class Story:
-    """`seeds`: lineage -> commit. `measured`: a generation, lineage -> its champion's score then. `audits`:
-    (lineage, genome) -> the score on what was held out. `ended`: why, or None. `baselines`: as `Run` sums them up."""
+    """`asked`: the language models, by name; `page`: what worked and what didn't, where that was kept.
+
+    `seeds`: lineage -> commit. `measured`: a generation, lineage -> its champion's score then. `audits`:
+    (lineage, genome) -> the score on what was held out. `ended`: why, or None. `baselines`: as `Run` sums them up.
+    """
 
     run: str
     domain: str
@@ -71,11 +103,13 @@ class Story:
     ended: str | None
     audits: Mapping[tuple[str, str], float | None]
     baselines: Mapping[str, Mapping[str, Any]]
+    asked: Sequence[Asked] = ()
+    page: str = ""
 
     @classmethod
     def read(cls, ledger: Path, run: str) -> Story:
         """Raises LedgerError where there is no such run."""
-        entries = journal(ledger, run, ("run", "seed", "verdict", "checkpoint", "findings"))
+        entries = journal(ledger, run, ("run", "seed", "verdict", "checkpoint", "findings", "call", "page"))
         of: dict[str, list[Any]] = {}
         for entry in entries:
             of.setdefault(entry.kind, []).append(entry)
@@ -103,6 +137,8 @@ class Story:
             ended=end["reason"] if end else None,
             audits={(name, digest): o["score"] for name, digest, o in end["audits"]} if end else {},
             baselines=end.get("baselines", {}) if end else {},
+            asked=_asked(e.value for e in of.get("call", ())),
+            page=of["page"][-1].value["text"] if "page" in of else "",
         )
 
     @property
@@ -115,12 +151,14 @@ class Story:
 
     @property
     def cost(self) -> dict[str, float]:
-        """Everything that was paid for rewrites, by its unit."""
-        total: dict[str, float] = {}
-        for t in self.tries:
-            for unit, amount in t.cost.items():
-                total[unit] = total.get(unit, 0.0) + amount
-        return total
+        """Everything that was paid for, by its unit: what models were asked for and, where none was, what rewrites say.
+        `usd` is missing where a price is not known."""
+        if not self.asked:
+            return _sums(t.cost for t in self.tries)
+        money = [a.usd for a in self.asked]
+        usd = {} if None in money else {"usd": sum(m for m in money if m is not None)}
+        tokens = sum(a.prompt_tokens + a.answer_tokens for a in self.asked)
+        return {"calls": sum(a.calls for a in self.asked), "tokens": tokens, **usd}
 
     @property
     def best(self) -> list[tuple[int, float]]:
@@ -156,6 +194,22 @@ class Story:
     @property
     def per_hour(self) -> float:
         return len(self.tries) / self.seconds * 3600 if self.seconds else 0.0
+
+
+def _asked(calls: Iterable[Mapping[str, Any]]) -> tuple[Asked, ...]:
+    found: dict[str, Asked] = {}
+    for call in calls:
+        name = call.get("model", "")
+        found[name] = found.get(name, Asked(name)).plus(call)
+    return tuple(found[name] for name in sorted(found))
+
+
+def _sums(costs: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    total: dict[str, float] = {}
+    for cost in costs:
+        for unit, amount in cost.items():
+            total[unit] = total.get(unit, 0.0) + amount
+    return total
 
 
 def _try(value: Mapping[str, Any], parents_of: Mapping[str, tuple[str, ...]]) -> Try:

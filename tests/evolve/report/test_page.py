@@ -16,7 +16,7 @@ from toy import SEEDS, Toy, guess
 from evolve.config import AcceptanceSettings, Method, MutatorSettings, RunSettings, SelectionSettings, Settings
 from evolve.genome import Genome
 from evolve.ledger import Entry, Ledger
-from evolve.report import Story, write_report
+from evolve.report import Story, spent, write_report
 from evolve.report.figures import evidence
 from evolve.run import Run
 from evolve.substrate import Brief, Chart, Findings, Record, Rewrite, Table
@@ -25,6 +25,12 @@ from evolve.workers import LocalWorkers
 
 HOSTILE = "</script><script>document.title='owned'</script><img src=x onerror=document.title='owned'>"
 NEEDS = "needs Debian's chromium and chromium-driver: apt install chromium chromium-driver"
+CALLS = [
+    {"model": HOSTILE, "text": HOSTILE, "prompt_tokens": 900, "answer_tokens": 100, "usd": 0.25, "seconds": 2.0},
+    {"model": HOSTILE, "failed": "500", "prompt_tokens": 0, "answer_tokens": 0, "usd": 0.0, "seconds": 1.0},
+    {"model": HOSTILE, "text": "again", "prompt_tokens": 900, "answer_tokens": 100, "usd": 0.25, "paid": False},
+    {"model": "b", "text": "yes", "prompt_tokens": 10, "answer_tokens": 5, "usd": 0.5, "seconds": 1.5},
+]
 
 
 class Loud(Toy):
@@ -70,6 +76,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "preflight": [{"name": "A/A", "said": HOSTILE}],
         }
         ledger.append(Entry("run", "run", begun), summary="run")
+        for number, call in enumerate(CALLS):
+            ledger.append(Entry("call", str(number), call), summary="model: said")
+        ledger.append(Entry("page", "page", {"generation": 1, "text": f"# What worked {HOSTILE}"}), summary="playbook")
         Run(settings, toy, lambda: Scripted(script), workers, SEEDS, name="run", journal=ledger).execute()
     workers.close()
     story = write_report(folder / "l.git", "run", folder / "out")
@@ -96,6 +105,20 @@ def test_what_is_told_is_what_was(page: Path) -> None:
     assert sum(story.begins[-1:]) == len(story.tries)
     assert len(story.best) == 5
     assert set(story.baselines) == {"frozen", "greedy"}
+
+
+def test_what_models_took_is_told(page: Path) -> None:
+    story = Story.read(page.parents[1] / "l.git", "run")
+    first, second = story.asked
+    assert (first.calls, first.failed, first.remembered, first.prompt_tokens, first.usd) == (2, 1, 1, 900, 0.25)
+    assert second.seconds == 1.5
+    assert story.cost == {"calls": 3, "tokens": 1015, "usd": 0.75}
+    assert spent(story) == "3 calls, 1,015 tokens, 0.75 US dollars"
+    unknown = replace(story, asked=(first, replace(second, usd=None)))
+    assert "money that is not known" in spent(unknown)
+    text = page.read_text(encoding="utf-8")
+    assert "What language models were asked" in text
+    assert "# What worked &lt;/script&gt;" in text
 
 
 def test_nothing_hostile_is_markup(page: Path) -> None:
