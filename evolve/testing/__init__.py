@@ -3,6 +3,7 @@
 conformance.py   what every substrate, mutator, selection and acceptance must pass
 scripted.py      a mutator that answers from a list
 model.py         a language model that answers by a script
+server.py        an OpenAI-compatible server that answers, or misbehaves, by a script
 """
 
 from evolve.testing.conformance import (
@@ -13,12 +14,14 @@ from evolve.testing.conformance import (
 )
 from evolve.testing.model import ScriptedLLM
 from evolve.testing.scripted import Scripted
+from evolve.testing.server import ScriptedServer
 
 __all__ = [
     "AcceptanceConformance",
     "MutatorConformance",
     "Scripted",
     "ScriptedLLM",
+    "ScriptedServer",
     "SelectionConformance",
     "SubstrateConformance",
 ]

@@ -1,0 +1,38 @@
+"""No key leaves in a text."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evolve.llm.secrets import scrub, secrets_of
+
+long = st.text(min_size=8, max_size=30)
+
+
+def test_names_say_what_is_secret() -> None:
+    environ = {
+        "OPENAI_API_KEY": "a-long-one",
+        "github_token": "another-one",
+        "DB_PASSWORD": "third-long-one",
+        "AWS_CREDENTIALS": "fourth-long",
+        "MY_SECRETS": "fifth-long",
+        "KEY": "short",
+        "HOME": "/home/somebody",
+    }
+    assert secrets_of(environ) == {"a-long-one", "another-one", "third-long-one", "fourth-long", "fifth-long"}
+
+
+def test_the_longer_one_goes_first() -> None:
+    assert scrub("x 12345678-90 y 12345678", {"12345678", "12345678-90"}) == "x [secret] y [secret]"
+
+
+@given(long, st.text(), st.text())
+def test_a_secret_is_gone(secret: str, before: str, after: str) -> None:
+    scrubbed = scrub(before + secret + after, [secret])
+    assert secret not in scrubbed.replace("[secret]", "\0")
+
+
+@given(st.text(), st.lists(st.text(max_size=7)))
+def test_short_values_tear_no_holes(text: str, secrets: list[str]) -> None:
+    assert scrub(text, secrets) == text
