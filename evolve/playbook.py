@@ -18,7 +18,7 @@ def noise(attempt: Attempt) -> float | None:
 def measured(attempt: Attempt) -> str:
     """The effect and its noise in words: "+0.31 ± 0.08"."""
     if attempt.effect is None:
-        return "no effect measured"
+        return "not measured"
     if attempt.duel.exact:
         return f"{attempt.effect:+.3g} exactly"
     error = noise(attempt)
