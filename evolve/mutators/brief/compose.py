@@ -14,7 +14,7 @@ from evolve.substrate import Brief
 __all__ = ["NoRoom", "compose", "least"]
 
 _GOAL = 600  # characters of the goal that are always there; more of it where there is room
-_OPENING = 3_000  # characters of everything else that is always there, measured over hostile names and rounded up
+_OPENING = 1_700  # characters of everything else that is always there: measured over the longest names, rounded up
 
 
 class NoRoom(UsageError):

@@ -137,9 +137,8 @@ def _attempt(attempt: Attempt, hide: Hide) -> str:
     predicted = "" if expected is None else f", predicted {expected:+.3g}"
     effect = f", effect {measured(attempt)}" if attempt.effect is not None else ""
     hypothesis = json.dumps(line(hide(attempt.rewrite.hypothesis)), ensure_ascii=False)
-    return f"- generation {attempt.generation}, {attempt.verdict}{effect}{predicted}: {hypothesis}; " + line(
-        hide(attempt.reason), 200
-    )
+    reason = f"; {line(hide(attempt.reason), 200)}" if attempt.reason else ""
+    return f"- generation {attempt.generation}, {attempt.verdict}{effect}{predicted}: {hypothesis}{reason}"
 
 
 def _donor(name: str, donor: Genome, parent: Genome, hide: Hide) -> Iterator[Quote]:
