@@ -51,7 +51,8 @@ class Built:
 
     def mutate(self, settings: Settings, substrate: Substrate | None = None) -> Mutator:
         """A fresh mutator, for this substrate or another world."""
-        workshop = Workshop(substrate or self.substrate, settings.mutator, self.llm, settings.genome.globs)
+        substrate = substrate or self.substrate
+        workshop = Workshop(substrate, settings.mutator, self.llm, settings.genome.globs, self.seeds)
         made: Mutator = load("mutators", settings.mutator.name).make(workshop)
         return made
 

@@ -2,6 +2,10 @@
 
 base.py       the one method of a mutator
 embedded.py   offline: takes the most promising of the edits that the domain itself proposes
+genetic/      offline: edits of programs' syntax trees
+openai/       a language model
+brief/        what a model is told, as text
+shares.py     how often a kind is tried, given how often it worked
 """
 
 from evolve.mutators.base import Mutator, Workshop

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 
 from evolve.config import MutatorSettings
-from evolve.genome import ANYTHING, Globs
+from evolve.genome import ANYTHING, Genome, Globs
 from evolve.llm import LLM
 from evolve.substrate import Attempt, Brief, Rewrite, Substrate
 
@@ -19,12 +19,14 @@ __all__ = ["Mutator", "Workshop"]
 
 @dataclass(frozen=True)
 class Workshop:
-    """What a mutator may be made of. `llm` is there where it `needs_model`; `editable`: which files may change."""
+    """What a mutator may be made of. `llm` is there where it `needs_model`; `editable`: which files may change;
+    `seeds`: what it will be given first, so that what can never fit is refused before anything is spent."""
 
     substrate: Substrate
     settings: MutatorSettings
     llm: LLM | None = None
     editable: Globs = ANYTHING
+    seeds: Mapping[str, Genome] = field(default_factory=dict)
 
 
 class Mutator(ABC):

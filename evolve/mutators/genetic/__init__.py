@@ -3,7 +3,6 @@
 mutator.py     Genetic: draws kinds and places of edits, learns which kinds work
 kinds.py       the table of edits
 places.py      where to edit, given a profile
-shares.py      how often a kind is tried, given how often it worked
 languages.py   what is known of a language, one line each
 source.py      one file, parsed
 edits.py       what an edit is

@@ -19,8 +19,8 @@ from evolve.mutators.genetic.kinds import KINDS, sites
 from evolve.mutators.genetic.languages import require_grammars
 from evolve.mutators.genetic.marks import Marks
 from evolve.mutators.genetic.places import drawn, profile, warm
-from evolve.mutators.genetic.shares import Shares
 from evolve.mutators.genetic.source import Source, is_sound, source_of
+from evolve.mutators.shares import Shares
 from evolve.substrate import Attempt, Brief, Rewrite, Substrate
 
 __all__ = ["Genetic"]

@@ -1,4 +1,4 @@
-"""Which kinds of edit to try how often: those that worked in this population more often than the others."""
+"""Which kinds to try how often (of edits, of models): those that worked in this population more often than others."""
 
 from __future__ import annotations
 
