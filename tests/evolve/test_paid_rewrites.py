@@ -149,7 +149,7 @@ class Reader(Mutator):
 
     def rewrite(self, brief: Brief, rng: np.random.Generator) -> list[Rewrite]:
         self.pages.append(brief.page)
-        return [Rewrite(guess(float(brief.parent["agent.txt"]) + len(brief.page) / 1000), "reads")]
+        return [Rewrite(guess(float(brief.parent["agent.txt"]) + (1 + len(brief.page)) / 1000), "reads")]
 
     def learn(self, attempts: Sequence[Attempt]) -> None:
         return None
