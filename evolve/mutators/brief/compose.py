@@ -87,7 +87,7 @@ def _rules(brief: Brief, length_price: float, at_hand: bool, hide: Hide) -> str:
     metric, clock = brief.metric, brief.clock
     unit = line(metric.unit, 60)
     growth = (
-        f"Text has a price: every 100 characters of growth must be worth {length_price:g} {unit} of effect. "
+        f"Text has a price: every 100 characters of growth must be worth an effect of {length_price:g} ({unit}). "
         "What shortens the genome for the same score is welcome.\n"
         if length_price > 0
         else ""

@@ -62,13 +62,13 @@ class Proposal:
         try:
             edits = [Edit(_text(e["path"]), _text(e["search"]), _text(e["replace"])) for e in value.get("edits") or ()]
             files = [(_text(f["path"]), _text(f["text"])) for f in value.get("files") or ()]
-            hypothesis = _text(value["hypothesis"]).strip()
+            hypothesis = _text(value["hypothesis"])
         except (AttributeError, KeyError, TypeError) as error:
             raise Complaint(
                 "form",
                 f"The answer is not an object with hypothesis, expected, edits and files as described ({error}).",
             ) from None
-        if not hypothesis:
+        if not line(hypothesis):
             raise Complaint("form", "The hypothesis is empty. Say in one line what is changed and why that helps.")
         return cls(hypothesis, _number(value.get("expected")), tuple(edits), tuple(files))
 

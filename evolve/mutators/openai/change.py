@@ -24,6 +24,8 @@ def change(parent: Genome, genome: Genome) -> Change:
     """The words of the lines that differ; words that were only moved are none."""
     removed, added = Counter[str](), Counter[str]()
     for path in {*parent, *genome}:
+        if parent.get(path) == genome.get(path):
+            continue
         before, after = (Counter(g.get(path, "").splitlines()) for g in (parent, genome))
         removed.update(_words((before - after).elements()))
         added.update(_words((after - before).elements()))

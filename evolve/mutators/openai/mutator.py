@@ -15,7 +15,7 @@ from evolve.llm import LLM, Message
 from evolve.llm.conversation import Complaint, Talk, converse, parsed
 from evolve.llm.secrets import scrub, secrets_of
 from evolve.mutators.base import Mutator, Workshop
-from evolve.mutators.brief import RULE, NoRoom, compose
+from evolve.mutators.brief import RULE, NoRoom, compose, least
 from evolve.mutators.openai.answer import SCHEMA, Proposal, apply
 from evolve.mutators.openai.change import most_alike
 from evolve.mutators.shares import Shares
@@ -27,7 +27,7 @@ __all__ = ["OpenAI"]
 
 _CHARACTERS = 3  # to a token, at the low end of English and code: a brief never overflows a context
 _COMPLAINT = 1_000  # characters kept free for what goes back
-_SMALLEST = 2_000  # characters of a brief, below which it says next to nothing
+_SMALLEST = 2_000  # characters of a brief, where no seed says how many
 
 _SYSTEM = f"""\
 You improve one agent of a population by small changes. Each is tried and measured against the agent as it was, and \
@@ -65,11 +65,14 @@ class OpenAI(Mutator):
         if workshop.llm is None:
             raise UsageError("mutator=openai asks a language model, and there is none. Say which: llm.models=[NAME].")
         made = cls(workshop, workshop.llm)
-        if made._room < _SMALLEST:
+        needed = {name: least(genome, workshop.editable.of(genome)) for name, genome in workshop.seeds.items()}
+        largest = max(needed, key=needed.__getitem__, default="")
+        if made._room < needed.get(largest, _SMALLEST):
+            what = f"one of {largest!r} needs {needed[largest]:,}" if largest else f"it needs {_SMALLEST:,} and more"
             raise UsageError(
                 f"mutator.brief={workshop.settings.brief}, llm.context={workshop.llm.context} and "
-                f"llm.answer={workshop.llm.answer} leave {made._room} characters for a brief; it needs {_SMALLEST:,} "
-                "and the genome. Raise mutator.brief or llm.context, or lower llm.answer."
+                f"llm.answer={workshop.llm.answer} leave {made._room:,} characters for a brief, and {what}. Raise "
+                "mutator.brief or llm.context, lower llm.answer, or let genome.include name fewer files."
             )
         return made
 
@@ -81,7 +84,7 @@ class OpenAI(Mutator):
             nonlocal hypothesis
             try:
                 proposal = Proposal.of(parsed(text))
-                hypothesis = line(self._hide(proposal.hypothesis)) or _NOTHING
+                hypothesis = line(self._hide(proposal.hypothesis))
                 genome = apply(brief.parent, proposal, self._editable)
                 rewrite = Rewrite(genome, hypothesis, expected=proposal.expected, kind=model)
                 self._examine(rewrite, brief)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from toy import SEEDS, Toy
 
 from evolve.genome import Genome
-from evolve.mutators.brief import NoRoom, compose, least
+from evolve.mutators.brief import NoRoom, compose, least, quoting
+from evolve.mutators.brief.quoting import Fence
 from evolve.mutators.brief.room import shared
 from evolve.printable import line, printable
 from evolve.substrate import Attempt, Brief, Clock, Duel, Metric, Outcome, Rewrite
@@ -150,6 +151,12 @@ def test_nothing_quoted_gets_out(brief: Brief) -> None:
         assert line(attempt.rewrite.hypothesis).replace("\\", "\\\\").replace('"', '\\"') in found[
             "attempts, newest and largest first"
         ].replace("\\t", "\t")
+
+
+def test_a_key_that_occurs_in_the_data_is_never_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quoting, "_DIGITS", 1)
+    for free in "0123456789abcdef":
+        assert Fence.outside(["0123456789abcdef".replace(free, ""), "x"]).key == free
 
 
 @given(briefs(), st.integers(0, 20_000))

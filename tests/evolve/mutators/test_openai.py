@@ -175,6 +175,15 @@ def test_settings_that_leave_no_room_are_refused_before_anything_is_spent() -> N
         made(ScriptedLLM(lambda request: ""), brief=100)
 
 
+def test_seeds_that_fit_no_brief_are_refused_before_anything_is_spent() -> None:
+    seeds = {"small": guess(1.0), "large": Genome({"agent.txt": "x" * 9_000, "data.csv": "1\n" * 90_000})}
+    llm = ScriptedLLM(lambda request: "", context=4_096, answer=512)
+    workshop = Workshop(TOY, MutatorSettings(name="openai"), llm, AGENTS, seeds)
+    with pytest.raises(UsageError, match=r"'large' needs 11,\d\d\d.*llm.context"):
+        OpenAI.make(workshop)
+    assert OpenAI.make(replace(workshop, llm=ScriptedLLM(lambda request: "")))
+
+
 def test_a_genome_that_outgrew_the_brief_is_refused_without_a_call() -> None:
     llm = ScriptedLLM(lambda request: answer("1\n"))
     rewrite = asked(made(llm, brief=5_000), brief(Genome({"agent.txt": "x" * 6_000})))
