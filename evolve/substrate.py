@@ -22,6 +22,7 @@ from evolve.evidence import Bout, Duel, Outcome, Status
 from evolve.findings import Chart, Findings, Table
 from evolve.genome import Genome
 from evolve.jobs import Bench, Given, Limits, Ran
+from evolve.numbers import Number, Numbers
 
 if TYPE_CHECKING:
     from evolve.llm import LLM
@@ -42,6 +43,8 @@ __all__ = [
     "Given",
     "Limits",
     "Metric",
+    "Number",
+    "Numbers",
     "Outcome",
     "Purpose",
     "Ran",
@@ -355,6 +358,11 @@ class Substrate(ABC):
         """What a cheap look finds wrong with an answer (a line that says nothing, a syntax error), a sentence each: it
         goes back to a language model once, before a clock is spent on it."""
         return ()
+
+    def numbers(self, genome: Genome) -> Numbers | None:
+        """The numbers of a genome that may be moved by themselves; None: the domain has none of its own, so those of
+        code are meant that are marked `# tune`. Whatever the genome is, this doesn't raise."""
+        return None
 
     def propose(self, brief: Brief, rng: np.random.Generator) -> Sequence[Rewrite]:
         """Edits that the domain itself can offer offline from the brief's evidence, most promising first.

@@ -29,13 +29,14 @@ from evolve.substrate import (
     Control,
     Findings,
     Metric,
+    Numbers,
     Outcome,
     Purpose,
     Record,
     Rewrite,
     Substrate,
 )
-from substrates.finance import controls, evidence, findings, proposals
+from substrates.finance import controls, evidence, findings, numbers, proposals
 from substrates.finance.agent import SINGLE_ROLES
 from substrates.finance.desk import Desk
 from substrates.finance.market import load_panel
@@ -236,6 +237,9 @@ class Finance(Substrate):
 
     def brief(self) -> str:
         return proposals.BRIEF
+
+    def numbers(self, genome: Genome) -> Numbers:
+        return numbers.numbers(genome, len(self.panel.tickers))
 
     def propose(self, brief: Brief, rng: np.random.Generator) -> Sequence[Rewrite]:
         return proposals.propose(self.desk, brief, rng, self.settings)

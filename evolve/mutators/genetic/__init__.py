@@ -9,7 +9,7 @@ edits.py       what an edit is
 numbers.py     numeric literals
 statements.py  operators, and whole statements within a function
 crossover.py   a function taken over from another lineage
-marks.py       marked numbers, all together by CMA-ES
+marks.py       marked numbers, all together by CMA-ES (evolve.mutators.tuner)
 python/        edits that know what Python code means
 
 It needs tree-sitter: `pip install -e '.[code]'`. Nothing else of `evolve.mutators` does.

@@ -68,14 +68,14 @@ def language_of(path: str) -> Language | None:
     return LANGUAGES.get(PurePosixPath(path).suffix)
 
 
-def require_grammars() -> None:
+def require_grammars(mutator: str = "genetic") -> None:
     """Raises UsageError, with the install line, where one is missing: before a run, not in the middle of it."""
     for language in LANGUAGES.values():
         try:
             _grammar(language.grammar)
         except ModuleNotFoundError as error:
             raise UsageError(
-                f"mutator.name=genetic needs the package {error.name!r}, which is not installed. "
+                f"mutator.name={mutator} needs the package {error.name!r}, which is not installed. "
                 "Install it: pip install -e '.[code]'."
             ) from error
 

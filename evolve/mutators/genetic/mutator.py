@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from evolve.config import MutatorSettings
-from evolve.genome import Genome
-from evolve.mutators.base import Mutator
+from evolve.genome import ANYTHING, Genome, Globs
+from evolve.mutators.base import Mutator, Workshop
 from evolve.mutators.genetic.crossover import function
 from evolve.mutators.genetic.edits import Edit, Site, apply
 from evolve.mutators.genetic.kinds import KINDS, sites
@@ -48,10 +48,16 @@ class Genetic(Mutator):
     share of the time), edits go there more often.
     """
 
-    def __init__(self, substrate: Substrate, settings: MutatorSettings | None = None) -> None:
+    def __init__(
+        self, substrate: Substrate, settings: MutatorSettings | None = None, editable: Globs = ANYTHING
+    ) -> None:
         require_grammars()
         self._shares = Shares()
-        self._marks = Marks()
+        self._marks = Marks(editable)
+
+    @classmethod
+    def make(cls, workshop: Workshop) -> Genetic:
+        return cls(workshop.substrate, workshop.settings, workshop.editable)
 
     def rewrite(self, brief: Brief, rng: np.random.Generator) -> list[Rewrite]:
         edits = min(_MOST, int(rng.geometric(1 - _MORE)))

@@ -10,19 +10,22 @@ from functools import partial
 import numpy as np
 from tree_sitter import Node
 
-from evolve.mutators.genetic.edits import Edit, Site, Splice
+from evolve.mutators.genetic.edits import Edit, Site, Splice, quote
 from evolve.mutators.genetic.source import Source
+from evolve.numbers import Number
 
-__all__ = ["Number", "marked", "number", "numbers"]
+__all__ = ["Literal", "marked", "number", "numbers"]
 
 # Decimal digits, and a suffix as in Rust's `1.5f32`. Other bases are masks and colours more often than quantities.
 _LITERAL = re.compile(r"(\d[\d_]*(?:\.\d[\d_]*|\.)?(?:[eE][+-]?\d+)?)_?([iuf](?:8|16|32|64|128|size))?")
 _MARK = re.compile(r"(?:#|//)\s*tune\b")
+_NAME = re.compile(r"([\w.]+)\W*$")  # the last word before a number is what it is called
+_NAMED = 80  # characters before it that are looked at
 
 
 @dataclass(frozen=True)
-class Number:
-    """A literal and the sign before it. `whole`: written without a point, and kept so."""
+class Literal:
+    """A numeric literal and the sign before it. `whole`: written without a point, and kept so."""
 
     source: Source
     start: int
@@ -42,21 +45,34 @@ class Number:
     def splice(self, value: float) -> Splice:
         return Splice(self.source.path, self.start, self.end, self.written(value))
 
+    @property
+    def number(self) -> Number:
+        """As the engine knows it: its place is the function around it, so that it stays where lines move."""
+        source = self.source
+        scale = abs(self.value) or 1.0
+        return Number(source.path, source.scope(self.start), self._name, self.value, self.whole, scale)
 
-def numbers(source: Source) -> Iterator[Number]:
+    @property
+    def _name(self) -> str:
+        line = self.source.data.rfind(b"\n", 0, self.start) + 1
+        found = _NAME.search(self.source.slice(line, self.start)[-_NAMED:])
+        return quote(found[1]) if found else f"line {self.row + 1}"
+
+
+def numbers(source: Source) -> Iterator[Literal]:
     kinds = source.language.numbers.split()
     for node in source.nodes:
         read = _LITERAL.fullmatch((node.text or b"").decode()) if node.type in kinds else None
         if read is None:
             continue
         digits, suffix = read[1].replace("_", ""), read[2] or ""
-        found = Number(
+        found = Literal(
             source, node.start_byte, node.end_byte, node.start_point.row, float(digits), digits.isdigit(), suffix
         )
         yield _signed(found, node)
 
 
-def _signed(found: Number, node: Node) -> Number:
+def _signed(found: Literal, node: Node) -> Literal:
     parent = node.parent
     # A minus of its own belongs to the number, so that a value can change its sign without becoming `--1`.
     if parent is not None and parent.child_count == 2 and (parent.children[0].text or b"") == b"-":
@@ -64,7 +80,7 @@ def _signed(found: Number, node: Node) -> Number:
     return found
 
 
-def marked(source: Source) -> list[Number]:
+def marked(source: Source) -> list[Literal]:
     """The numbers on lines that end in the comment `tune`."""
     rows = {
         node.start_point.row
@@ -80,7 +96,7 @@ def number(source: Source) -> Iterator[Site]:
         yield Site(source, found.start, partial(_changed, found))
 
 
-def _changed(found: Number, rng: np.random.Generator) -> Edit:
+def _changed(found: Literal, rng: np.random.Generator) -> Edit:
     value = found.value
     # The last is a scale of about a quarter up or down: the reach of one step of a (1+1) strategy, an assumption.
     others = [value + 1, value - 1, value * 2, value / 2, 0.0, 1.0, value * float(np.exp(0.25 * rng.normal()))]
