@@ -1,0 +1,103 @@
+"""A language model proposes structure, CMA-ES tunes the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from evolve.errors import Spent, UsageError
+from evolve.genome import Genome
+from evolve.mutators.base import Mutator, Workshop
+from evolve.mutators.genetic.languages import require_grammars
+from evolve.mutators.genetic.marks import marks
+from evolve.mutators.openai import OpenAI
+from evolve.mutators.tuner import Tuner, key_of
+from evolve.numbers import Number, Numbers
+from evolve.substrate import Attempt, Brief, Rewrite
+
+__all__ = ["Hybrid"]
+
+_KIND = "cma"
+_DRAWS = 8  # points asked for before it is said that there is none that is new: an assumption
+_SAID = 4  # numbers that a hypothesis names
+_TOLD = (
+    "The numbers of a genome are tuned for you, all together, by trials of their own: in code those on lines that end "
+    "in the comment `# tune` (`// tune` where comments begin so), in directives all that are said. So change what "
+    "numbers cannot: give a new one a sensible value, and in code mark it where a better one might be found."
+)
+
+
+class Hybrid(Mutator):
+    """Asks `model` for the share `structure` of its answers, and wherever a genome has no numbers; else moves all
+    numbers that `find` has of the genome at once. Where the model's budget is spent, it goes on with the numbers.
+
+    That one answer in three is the model's is what the hybrid of arXiv 2603.24647 does.
+    """
+
+    needs_model = True
+    reads_page = True
+
+    def __init__(self, model: Mutator, find: Callable[[Genome], Numbers], structure: float = 0.3) -> None:
+        self._model = model
+        self._find = find
+        self._structure = structure
+        self._tuner = Tuner(lambda genome: find(genome).all)
+
+    @classmethod
+    def make(cls, workshop: Workshop) -> Hybrid:
+        share = workshop.settings.structure
+        if not 0 <= share <= 1:
+            raise UsageError(f"mutator.structure={share} means nothing: it is a share. Give 0 to 1.")
+        require_grammars("hybrid")
+
+        def find(genome: Genome) -> Numbers:
+            own = workshop.substrate.numbers(genome)
+            return (marks(genome) if own is None else own).within(workshop.editable)
+
+        return cls(OpenAI.make(workshop), find, share)
+
+    def rewrite(self, brief: Brief, rng: np.random.Generator) -> list[Rewrite]:
+        # One stream each: what the model has drawn before its budget was spent moves no number.
+        choosing, asking, moving = rng.spawn(3)
+        numbers = self._find(brief.parent)
+        if numbers.all and choosing.random() >= self._structure:
+            tuned = self._tuned(brief, numbers, moving)
+            if tuned:
+                return tuned
+        try:
+            return self._model.rewrite(replace(brief, goal=f"{brief.goal}\n\n{_TOLD}"), asking)
+        except Spent:
+            if not numbers.all:
+                raise
+            return self._tuned(brief, numbers, moving)
+
+    def learn(self, attempts: Sequence[Attempt]) -> None:
+        self._tuner.learn(attempts)
+        self._model.learn([a for a in attempts if a.rewrite.kind != _KIND])
+
+    def state(self) -> dict[str, Any]:
+        return {"model": self._model.state(), "numbers": self._tuner.state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self._model.restore(state.get("model", {}))
+        self._tuner.restore(state.get("numbers", {}))
+
+    def _tuned(self, brief: Brief, numbers: Numbers, rng: np.random.Generator) -> list[Rewrite]:
+        """The first point drawn that gives a new genome with the same numbers; empty where none of a few does."""
+        for _ in range(_DRAWS):
+            genome = numbers.put(self._tuner.ask(brief.lineage, numbers.all, rng))
+            if genome is None or genome == brief.parent or genome.digest in brief.tried:
+                continue
+            found = self._find(genome).all
+            if key_of(found) == key_of(numbers.all):
+                return [Rewrite(genome, _says(numbers.all, found), kind=_KIND)]
+        return []
+
+
+def _says(before: Sequence[Number], after: Sequence[Number]) -> str:
+    moved = [(old, new.value) for old, new in zip(before, after, strict=True) if new.value != old.value]
+    first = ", ".join(f"{old.name} {old.value:g} to {value:g}" for old, value in moved[:_SAID])
+    return f"tunes {len(moved)} of {len(before)} numbers: {first}{', …' if len(moved) > _SAID else ''}"
