@@ -36,11 +36,12 @@ class Numbers:
     """Those of one genome that may be moved by themselves, in an order that edits of them keep.
 
     `put`: the genome with these values, one a number, in their place; None where that says nothing. A value that does
-    not fit its number may be brought to one that does.
+    not fit its number may be brought to one that does. `which`: in words, which numbers of a genome these are.
     """
 
     all: tuple[Number, ...]
     put: Callable[[Sequence[float]], Genome | None]
+    which: str = "all of them"
 
     def within(self, editable: Globs) -> Numbers:
         """Those in files that may be edited; the others stay as they are."""
@@ -52,4 +53,4 @@ class Numbers:
             given = iter(values)
             return self.put([next(given) if f else n.value for n, f in zip(self.all, free, strict=True)])
 
-        return Numbers(tuple(n for n, f in zip(self.all, free, strict=True) if f), put)
+        return Numbers(tuple(n for n, f in zip(self.all, free, strict=True) if f), put, self.which)

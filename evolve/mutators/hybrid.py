@@ -24,9 +24,8 @@ _KIND = "cma"
 _DRAWS = 8  # points asked for before it is said that there is none that is new: an assumption
 _SAID = 4  # numbers that a hypothesis names
 _TOLD = (
-    "The numbers of a genome are tuned for you, all together, by trials of their own: in code those on lines that end "
-    "in the comment `# tune` (`// tune` where comments begin so), in directives all that are said. So change what "
-    "numbers cannot: give a new one a sensible value, and in code mark it where a better one might be found."
+    "Numbers are tuned for you, all together, by trials of their own: {which}. So change what no number can, and give "
+    "a new number a sensible value to begin with."
 )
 
 
@@ -68,7 +67,8 @@ class Hybrid(Mutator):
             if tuned:
                 return tuned
         try:
-            return self._model.rewrite(replace(brief, goal=f"{brief.goal}\n\n{_TOLD}"), asking)
+            told = _TOLD.format(which=numbers.which)
+            return self._model.rewrite(replace(brief, goal=f"{brief.goal}\n\n{told}"), asking)
         except Spent:
             if not numbers.all:
                 raise

@@ -79,7 +79,7 @@ def numbers(genome: Genome, stocks: int) -> Numbers:
             return None  # two directives have become one
         return with_text(genome, _rewritten(text, dict(lines), new))
 
-    return Numbers(tuple(found), put)
+    return Numbers(tuple(found), put, "all that a directive says")
 
 
 def _acting(text: str) -> Iterator[tuple[int, Directive]]:

@@ -15,6 +15,8 @@ from evolve.numbers import Numbers
 
 __all__ = ["Marks", "marks"]
 
+_WHICH = "those on lines that end in the comment `# tune` (`// tune` where comments begin so)"
+
 
 def marks(genome: Genome) -> Numbers:
     """The marked numbers of all files of a known language."""
@@ -29,7 +31,7 @@ def marks(genome: Genome) -> Numbers:
             return None
         return Genome(files)
 
-    return Numbers(tuple(literal.number for literal in literals), put)
+    return Numbers(tuple(literal.number for literal in literals), put, _WHICH)
 
 
 class Marks(Tuner):

@@ -25,7 +25,8 @@ from toy import Toy
 from evolve import components
 from evolve.config import AcceptanceSettings, Method, MutatorSettings, RunSettings, Settings
 from evolve.errors import UsageError
-from evolve.genome import Genome
+from evolve.genome import Genome, Globs
+from evolve.mutators import Workshop
 from evolve.run import Run
 from evolve.substrate import Attempt, Bench, Brief, Case, Control, Duel, Outcome, Rewrite
 from evolve.testing import MutatorConformance
@@ -40,7 +41,7 @@ if find_spec("tree_sitter") is None:
 from evolve.mutators.genetic import Genetic
 from evolve.mutators.genetic.kinds import KINDS, sites
 from evolve.mutators.genetic.languages import LANGUAGES, language_of
-from evolve.mutators.genetic.marks import Marks
+from evolve.mutators.genetic.marks import Marks, marks
 from evolve.mutators.genetic.numbers import numbers
 from evolve.mutators.genetic.source import Source, is_sound, source_of
 
@@ -294,6 +295,32 @@ def test_other_marks_begin_anew() -> None:
     fewer = code_brief(Genome({"agent.py": MARKED.replace("ROUNDS = 8  # tune", "ROUNDS = 8")}))
     mutator.learn([closed(fewer, Rewrite(fewer.parent, "h", kind="cma"), "discard", 0.1)])
     assert len(mutator.state()["a"]["centroid"]) == 2
+
+
+def test_marks_where_nothing_may_be_edited_are_no_part_of_the_strategy() -> None:
+    workshop = Workshop(Toy(), MutatorSettings(), editable=Globs(("agent.py",)))
+    mutator = Genetic.make(workshop)
+    two = Genome({"agent.py": MARKED, "other.py": "FAR = 100.0  # tune\n"})
+    brief = code_brief(two, editable=("agent.py",))
+    for i in range(8):
+        child = Genome({**two, "agent.py": MARKED.replace("3.0", f"{3 + i / 9:.3f}")})
+        mutator.learn([closed(brief, Rewrite(child, "h", kind="cma"), "discard", -1.0)])
+    [strategy] = mutator.state()["marks"].values()
+    assert (len(strategy["centroid"]), strategy["count"]) == (3, 1)
+
+
+def test_marks_are_put_into_the_text_and_keep_their_digits_where_they_stay() -> None:
+    text = "A = 3.14159265358979  # tune\nB = -7  # tune\nC = f(A, 2_000)  # tune\n"
+    rust = "const X: f32 = 1.5f32; // tune\nconst Y: i64 = 40;\n"
+    found = marks(Genome({"a.py": text, "b.rs": rust, "c.txt": "1  # tune", "d.py": "def f(:  # tune\n"}))
+    assert [(n.name, n.value, n.whole) for n in found.all] == [
+        ("`A`", 3.14159265358979, False), ("`B`", -7, True), ("`A`", 2000, True), ("`f32`", 1.5, False),
+    ]  # fmt: skip
+    child = found.put([3.14159265358979, 2.6, 1999.7, -0.25])
+    assert child is not None
+    assert child["a.py"] == text.replace("-7", "3").replace("2_000", "2000")
+    assert child["b.rs"] == rust.replace("1.5f32", "-0.25f32")
+    assert found.put([n.value for n in found.all]) is None
 
 
 # -- languages -----------------------------------------------------------------------------------

@@ -342,7 +342,7 @@ class Worded(Toy):
 
     def numbers(self, genome: Genome) -> Numbers:
         number = Number("agent.txt", "it", "guess", float(genome["agent.txt"]))
-        return Numbers((number,), lambda values: Genome({"agent.txt": repr(values[0])}))
+        return Numbers((number,), lambda values: Genome({"agent.txt": repr(values[0])}), "the guess")
 
 
 def workshop(substrate: Toy, **settings: Any) -> Workshop:
@@ -359,6 +359,10 @@ def test_it_is_made_of_the_models_mutator_and_the_domains_numbers(monkeypatch: p
     own = Hybrid.make(workshop(Worded(), structure=0.0))
     [rewrite] = own.rewrite(code_brief(Genome({"agent.txt": "2.0"})), np.random.default_rng(0))
     assert rewrite.hypothesis.startswith("tunes 1 of 1 numbers: guess 2 to ")
+    model = Model(line)
+    asked = Hybrid(model, lambda genome: Worded().numbers(genome), structure=1.0)
+    asked.rewrite(code_brief(Genome({"agent.txt": "2.0", "agent.py": ""})), np.random.default_rng(0))
+    assert "by trials of their own: the guess. " in model.briefs[0].goal
     code = Hybrid.make(workshop(Toy(), structure=0.0))
     assert set(kinds(code, marked_brief(), 5)) == {"cma"}
     shut = Hybrid.make(replace(workshop(Toy(), structure=0.0), editable=Globs(("other.py",))))
