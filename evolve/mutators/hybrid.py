@@ -11,8 +11,6 @@ import numpy as np
 from evolve.errors import Spent, UsageError
 from evolve.genome import Genome
 from evolve.mutators.base import Mutator, Workshop
-from evolve.mutators.genetic.languages import require_grammars
-from evolve.mutators.genetic.marks import marks
 from evolve.mutators.openai import OpenAI
 from evolve.mutators.tuner import Tuner, key_of
 from evolve.numbers import Number, Numbers
@@ -50,11 +48,14 @@ class Hybrid(Mutator):
         share = workshop.settings.structure
         if not 0 <= share <= 1:
             raise UsageError(f"mutator.structure={share} means nothing: it is a share. Give 0 to 1.")
-        require_grammars("hybrid")
+        domain = workshop.substrate
 
         def find(genome: Genome) -> Numbers:
-            own = workshop.substrate.numbers(genome)
-            return (marks(genome) if own is None else own).within(workshop.editable)
+            own = domain.numbers(genome)
+            return (_marks(genome) if own is None else own).within(workshop.editable)
+
+        for seed in workshop.seeds.values():
+            find(seed)  # what it lacks is said now
 
         return cls(OpenAI.make(workshop), find, share)
 
@@ -95,6 +96,20 @@ class Hybrid(Mutator):
             if key_of(found) == key_of(numbers.all):
                 return [Rewrite(genome, _says(numbers.all, found), kind=_KIND)]
         return []
+
+
+def _marks(genome: Genome) -> Numbers:
+    """Of code; only a domain of programs needs its grammars."""
+    try:
+        from evolve.mutators.genetic.languages import require_grammars
+        from evolve.mutators.genetic.marks import marks
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"mutator=hybrid finds the numbers of programs with the package {error.name!r}, which is not installed. "
+            "Install it: pip install -e '.[code]'."
+        ) from error
+    require_grammars("hybrid")
+    return marks(genome)
 
 
 def _says(before: Sequence[Number], after: Sequence[Number]) -> str:

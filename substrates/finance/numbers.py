@@ -17,7 +17,7 @@ from evolve.substrate import Number, Numbers
 from substrates.finance.agent import parse_agent
 from substrates.finance.desk import text_of, with_text
 from substrates.finance.directives import Directive, read, render
-from substrates.finance.directives.neighbours import _levels as ladder_of
+from substrates.finance.directives.neighbours import levels
 from substrates.finance.directives.tree import (
     DAYS_PER_MONTH,
     LEAST_LEVEL,
@@ -140,7 +140,7 @@ def _range(node: Any, name: str, stocks: int) -> tuple[float, float, float]:
         return 1, stocks, _SMALL
     if isinstance(node, Condition | StockTest):
         measured = node.quantity if isinstance(node, Condition) else node.measure
-        ladder = ladder_of(node)
+        ladder = levels(node)
         most = _BEYOND * max(abs(level) for level in (*ladder, node.level))
         low, high = _FORMS.get(measured.form, (-most, most))
         if measured.unit in ("points", "price") and measured.form in ("level", "average"):

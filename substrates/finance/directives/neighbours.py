@@ -81,7 +81,7 @@ def _edits(node: Any) -> Iterator[Any]:
 
 def _alternatives(node: Any, name: str, value: Any) -> tuple[Any, ...]:
     if name == "level":
-        return _steps(value, _levels(node))
+        return _steps(value, levels(node))
     if isinstance(node, Season):
         return (value % 12 + 1, (value - 2) % 12 + 1)
     if isinstance(value, bool):
@@ -94,7 +94,7 @@ def _alternatives(node: Any, name: str, value: Any) -> tuple[Any, ...]:
     return () if ladder is None else _steps(value, ladder)
 
 
-def _levels(node: Condition | StockTest) -> tuple[float, ...]:
+def levels(node: Condition | StockTest) -> tuple[float, ...]:
     measured = node.quantity if isinstance(node, Condition) else node.measure
     if measured.form == "volatility":
         return VOLATILITIES
