@@ -75,9 +75,11 @@ def numbers(genome: Genome, stocks: int) -> Numbers:
         for (line, _, at), number, value in zip(sites, found, values, strict=True):
             if value != number.value:
                 new[line] = _put(new[line], at, _rounded(number, value))
-        if text is None or len(set(new.values())) < len(new):
-            return None  # two directives have become one
-        return with_text(genome, _rewritten(text, dict(lines), new))
+        moved = None if text is None else _rewritten(text, dict(lines), new)
+        # Two directives may have become one, or one that was said twice has become two.
+        if moved is None or len(parse_agent("", moved).directives) != len(lines):
+            return None
+        return with_text(genome, moved)
 
     return Numbers(tuple(found), put, "all that a directive says")
 
