@@ -20,9 +20,9 @@ class Limits:
     """What a program may use. At `seconds + grace` on the wall its whole process tree is killed.
 
     `memory_mb` is of all its processes together (sampled), `processes` counts threads too, `scratch_mb` is the size
-    of its folder (and once more of /tmp and of /dev/shm), `file_mb` of one file, `output_kb` what is kept of each of
-    stdout and stderr (the rest is thrown away). `cpu_seconds`: of one process, in whole seconds; None: as many as the
-    wall allows on all its cores.
+    of its folder (and once more of /tmp and of /dev/shm), `file_mb` of one file, `output_kb` what is kept of the
+    beginning of each of stdout and stderr, `tail_kb` of its end beyond that (the rest is thrown away).
+    `cpu_seconds`: of one process, in whole seconds; None: as many as the wall allows on all its cores.
     """
 
     seconds: float
@@ -33,6 +33,7 @@ class Limits:
     file_mb: int = 64
     scratch_mb: int = 128
     output_kb: int = 256
+    tail_kb: int = 0
 
 
 @dataclass(frozen=True)

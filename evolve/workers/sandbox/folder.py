@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePosixPath
 
-__all__ = ["collect", "fill", "parts_of"]
+__all__ = ["collect", "fill", "parts_of", "survey"]
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _PROGRAMS = (b"#!", b"\x7fELF")
+_DEEPEST = 64  # folders within folders: each is opened on the way (an assumption; paths of Linux allow some 2,000)
 _OLD = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 """NONBLOCK: a named pipe in a file's place must not hold us up."""
 
@@ -54,6 +55,34 @@ def collect(root: int, names: Iterable[str], largest: int, altogether: int) -> d
         if content is not None:
             found[path] = content
             altogether -= len(content)
+    return found
+
+
+def survey(root: int, passed_over: Callable[[str], bool], most: int) -> dict[str, bool]:
+    """Every path below the folder `root` that is no folder itself: is it a regular file? Links are not followed;
+    folders that are `passed_over`, by their path, are not entered.
+
+    Raises ValueError for more than `most` of them, or for folders too deep within each other.
+    """
+    found: dict[str, bool] = {}
+    todo: list[tuple[str, ...]] = [()]
+    while todo:
+        folders = todo.pop()
+        if len(folders) > _DEEPEST:
+            raise ValueError(f"folders lie more than {_DEEPEST} deep within each other")
+        inside = _descend(root, folders)
+        try:
+            with os.scandir(inside) as entries:
+                for entry in entries:
+                    path = "/".join((*folders, entry.name))
+                    if not entry.is_dir(follow_symlinks=False):
+                        found[path] = entry.is_file(follow_symlinks=False)
+                    elif not passed_over(path):
+                        todo.append((*folders, entry.name))
+                    if len(found) + len(todo) > most:
+                        raise ValueError(f"there are more than {most:,} files")
+        finally:
+            os.close(inside)
     return found
 
 

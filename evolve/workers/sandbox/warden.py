@@ -97,7 +97,8 @@ class Job:
         reading, self.writing = zip(os.pipe(), os.pipe(), strict=True)
         self._stdin = _sealed(request["stdin"]) or os.dup(nowhere)
         self._open = {*reading, *self.writing, self._stdin}
-        self._outputs = [Output(pipe, self._limits.output_kb << 10, nowhere) for pipe in reading]
+        most, tail = self._limits.output_kb << 10, self._limits.tail_kb << 10
+        self._outputs = [Output(pipe, most, nowhere, tail) for pipe in reading]
 
     def run(self, trial: Bubble | Plain, harness: list[int]) -> Ran:
         """From its start to its end; whatever happens, nothing of it lives on."""

@@ -42,23 +42,29 @@ class Verdict:
 
 
 class Output:
-    """What is kept of one pipe. What is beyond the cap moves to `nowhere` (/dev/null) inside the kernel, so that a
-    flood costs little. Both files are the caller's."""
+    """What is kept of one pipe: its first `most` bytes and, beyond them, its last `tail`. Without a tail what is beyond
+    moves to `nowhere` (/dev/null) inside the kernel, so that a flood costs little. Both files are the caller's."""
 
-    def __init__(self, pipe: int, most: int, nowhere: int) -> None:
-        self.pipe, self._most, self._nowhere, self._kept = pipe, most, nowhere, bytearray()
+    def __init__(self, pipe: int, most: int, nowhere: int, tail: int = 0) -> None:
+        self.pipe, self._most, self._nowhere, self._tail = pipe, most, nowhere, tail
+        self._kept, self._last, self._lost = bytearray(), bytearray(), False
         os.set_blocking(pipe, False)
 
     def take(self) -> bool:
         """Take a piece of what is there; False where nothing will come any more, or is there now."""
         room = self._most - len(self._kept)
         try:
-            if room <= 0:
+            if room <= 0 and not self._tail:
                 return os.splice(self.pipe, self._nowhere, 1 << 20) > 0
-            piece = os.read(self.pipe, min(room, _CHUNK))
+            piece = os.read(self.pipe, _CHUNK if room <= 0 else min(room, _CHUNK))
         except BlockingIOError:
             return False
-        self._kept += piece
+        if room > 0:
+            self._kept += piece
+        else:
+            self._last += piece
+            self._lost |= len(self._last) > self._tail
+            del self._last[: -self._tail]
         return bool(piece)
 
     def finish(self) -> bytes:
@@ -66,7 +72,7 @@ class Output:
         end = time.monotonic() + 1.0
         while self.take() and time.monotonic() < end:
             pass
-        return bytes(self._kept)
+        return bytes(self._kept) + (b"\n[...]\n" if self._lost else b"") + bytes(self._last)
 
 
 def watch(process: Process, outputs: list[Output], limits: Limits, started: float, harness: list[int]) -> Verdict:
