@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,13 +21,15 @@ __all__ = ["Mutator", "Workshop"]
 @dataclass(frozen=True)
 class Workshop:
     """What a mutator may be made of. `llm` is there where it `needs_model`; `editable`: which files may change;
-    `seeds`: what it will be given first, so that what can never fit is refused before anything is spent."""
+    `seeds`: what it will be given first, so that what can never fit is refused before anything is spent; `hidden`:
+    folders and files that a program which it starts must not see (the ledger)."""
 
     substrate: Substrate
     settings: MutatorSettings
     llm: LLM | None = None
     editable: Globs = ANYTHING
     seeds: Mapping[str, Genome] = field(default_factory=dict)
+    hidden: tuple[Path, ...] = ()
 
 
 class Mutator(ABC):
@@ -45,6 +48,14 @@ class Mutator(ABC):
     def make(cls, workshop: Workshop) -> Mutator:
         """Raises UsageError where a setting means nothing or a program is not there, before anything is spent."""
         return cls(workshop.substrate, workshop.settings)  # type: ignore[call-arg]
+
+    def remarks(self) -> Sequence[str]:
+        """What a person is told before a run: what it may do that they should know of."""
+        return ()
+
+    def close(self) -> None:
+        """Ends what was started for it, also from another thread; a `rewrite` that is going on raises Halt."""
+        return None
 
     @abstractmethod
     def rewrite(self, brief: Brief, rng: np.random.Generator) -> list[Rewrite]:
