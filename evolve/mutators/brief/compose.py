@@ -92,11 +92,16 @@ def _rules(brief: Brief, length_price: float, at_hand: bool, hide: Hide) -> str:
         if length_price > 0
         else ""
     )
-    which = "the files that are named below" if at_hand else 'the files that are marked "editable" below'
+    edited = (
+        "The files that are named below.\n"
+        if at_hand
+        else 'Only the files that are marked "editable" below. A change of anything else is refused, and the attempt '
+        "is lost.\n"
+    )
     return (
         f"\n\n## What is measured\n\nMetric: {line(metric.name, 100)} ({unit}); {metric.better} is better.\n"
         f"Clock: every trial gets the same, {clock.budget:g} {line(clock.unit, 60)}. {line(clock.why)}\n"
-        f"\n## What may be edited\n\nOnly {which}. A change of anything else is refused, and the attempt is lost.\n"
+        f"\n## What may be edited\n\n{edited}"
         f"{growth}\n## The genome\n\n"
     )
 
