@@ -1,0 +1,190 @@
+"""A repository of the parent's files, and what may be taken from it once an agent has been there.
+
+After the agent, its `.git` is hostile: hooks, filters and monitors in there would run whatever it likes. Git is never
+asked about it again; the files are read, and compared, by us.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from evolve.errors import UsageError
+from evolve.genome import Genome, Globs
+from evolve.workers.sandbox.folder import collect, fill, survey
+
+__all__ = ["BRIEF", "HYPOTHESIS", "Harvest", "Spoilt", "lay", "note", "reap"]
+
+_OURS = ".evolve"
+BRIEF, HYPOTHESIS = f"{_OURS}/BRIEF.md", f"{_OURS}/HYPOTHESIS.md"
+
+_JUNK = Globs(("__pycache__", "*.pyc", "node_modules", ".aider*"))
+"""What agents and the programs that they try leave behind; new folders with a dot before their name are taken for
+such, too."""
+
+_MOST = 200_000
+_LARGEST, _ALTOGETHER = 1 << 20, 16 << 20
+"""Files that a checkout may have, bytes of one that is taken over and of all together, beyond what the parent has: more
+is data, and no text that a mutator could go on with (assumptions)."""
+
+_CONFIG = """
+[user]
+    name = evolve
+    email = evolve@localhost
+[commit]
+    gpgsign = false
+[gc]
+    auto = 0
+[maintenance]
+    auto = false
+"""
+
+
+class Spoilt(Exception):
+    """The checkout is none any more, as the sentence says."""
+
+
+@dataclass(frozen=True)
+class Harvest:
+    """`files`: the child's. `changed`: the paths in which it differs; `discarded`: what was changed and may not be, as
+    a person reads it."""
+
+    files: Mapping[str, str]
+    changed: tuple[str, ...]
+    discarded: tuple[str, ...]
+
+
+def lay(folder: Path, parent: Genome, brief: str) -> Path:
+    """A repository in `folder`, which it makes: one commit of the parent's files. Returns the brief's file."""
+    folder.mkdir()
+    _fill(folder, {path: text.encode() for path, text in parent.items() if not _is_ours(path)})
+    _git(["init", "--quiet", "--template=", "."], folder)
+    with (folder / ".git" / "config").open("a", encoding="utf-8") as config:
+        config.write(_CONFIG)
+    _git(["add", "--all", "--force", "."], folder)
+    _git(["commit", "--quiet", "--allow-empty", "--no-verify", "--message=The agent as it is"], folder)
+    info = folder / ".git" / "info"
+    info.mkdir()
+    (info / "exclude").write_text(f"/{_OURS}/\n", encoding="utf-8")
+    _fill(folder, {BRIEF: brief.encode()})
+    return folder / BRIEF
+
+
+def note(folder: Path) -> str:
+    """What the agent has written of its change; "" for nothing."""
+    root = _opened(folder)
+    try:
+        found = collect(root, [HYPOTHESIS], 1 << 16, 1 << 16)
+    finally:
+        os.close(root)
+    return found.get(HYPOTHESIS, b"").decode("utf-8", "replace")
+
+
+def reap(folder: Path, parent: Genome, editable: Globs) -> Harvest:
+    """What is there now, against the parent. Raises Spoilt."""
+    before = {path: text.encode() for path, text in parent.items() if not _is_ours(path)}
+    folders = {path[:at] for path in before for at, letter in enumerate(path) if letter == "/"}
+
+    def passed_over(path: str) -> bool:
+        name = path.rpartition("/")[2]
+        return path in (".git", _OURS) or (path not in folders and (name.startswith(".") or path in _JUNK))
+
+    largest = max(_LARGEST, *(2 * len(data) for data in before.values()), 0)
+    altogether = _ALTOGETHER + sum(map(len, before.values()))
+    root = _opened(folder)
+    try:
+        there = survey(root, passed_over, _MOST)
+        new = _not_ignored(folder, before, [p for p in there if p not in before and p not in _JUNK])
+        wanted = [path for path in (*before, *sorted(new)) if there.get(path) and (path in before or path in editable)]
+        data = collect(root, wanted, largest, altogether)
+    except (OSError, ValueError) as error:
+        raise Spoilt(f"its checkout cannot be read: {error}") from None
+    finally:
+        os.close(root)
+    return _harvest(parent, before, {*before, *new}, there, data, editable)
+
+
+def _harvest(
+    parent: Genome,
+    before: Mapping[str, bytes],
+    paths: Iterable[str],
+    there: Mapping[str, bool],
+    data: Mapping[str, bytes],
+    editable: Globs,
+) -> Harvest:
+    files, changed, discarded = dict(parent), [], []
+    for path in sorted(paths):
+        if data.get(path) == before.get(path) and (path in data) == (path in there):
+            continue
+        text = _text(path, data.get(path))
+        if path not in editable:
+            discarded.append(path)
+        elif path not in there:
+            del files[path]
+            changed.append(path)
+        elif text is None:
+            discarded.append(f"{path} ({'no text, or too large' if there[path] else 'no plain file'})")
+        else:
+            files[path] = text
+            changed.append(path)
+    return Harvest(files, tuple(changed), tuple(discarded))
+
+
+def _text(path: str, data: bytes | None) -> str | None:
+    """None for what is no text of a person, and for a path that no genome may have."""
+    if data is None or b"\0" in data:
+        return None
+    try:
+        Genome({path: ""})
+        return data.decode("utf-8")
+    except (UnicodeDecodeError, UsageError):
+        return None
+
+
+def _not_ignored(folder: Path, before: Mapping[str, bytes], paths: Sequence[str]) -> list[str]:
+    """Those that the parent's own .gitignore files let be. Git is asked in a repository that no agent has seen."""
+    rules = {path: data for path, data in before.items() if path.rpartition("/")[2] == ".gitignore"}
+    if not rules or not paths:
+        return list(paths)
+    judge = folder.with_name("ignored")
+    judge.mkdir()
+    _fill(judge, rules)
+    _git(["init", "--quiet", "--template=", "."], judge)
+    asked = b"\0".join(os.fsencode(path) for path in paths)
+    out = _git(["check-ignore", "--no-index", "-z", "--stdin"], judge, asked, (0, 1))
+    ignored = {os.fsdecode(path) for path in out.split(b"\0") if path}
+    return [path for path in paths if path not in ignored]
+
+
+def _is_ours(path: str) -> bool:
+    return path.startswith(f"{_OURS}/")
+
+
+def _fill(folder: Path, files: Mapping[str, bytes]) -> None:
+    root = _opened(folder)
+    try:
+        fill(root, files, None)
+    finally:
+        os.close(root)
+
+
+def _opened(folder: Path) -> int:
+    """Raises Spoilt where it is no folder any more."""
+    try:
+        return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        raise Spoilt(f"its checkout is gone: {error.strerror}") from None
+
+
+def _git(args: Sequence[str], folder: Path, text: bytes = b"", codes: tuple[int, ...] = (0,)) -> bytes:
+    """Without any configuration but the repository's own."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    environment |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C"}
+    command = ["git", "-c", f"core.excludesFile={os.devnull}", "-c", f"core.attributesFile={os.devnull}"]
+    done = subprocess.run([*command, *args], cwd=folder, env=environment, input=text, capture_output=True)
+    if done.returncode not in codes:
+        raise OSError(f"git {args[0]} failed: {done.stderr.decode('utf-8', 'replace').strip()[-300:]}")
+    return done.stdout
