@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -303,6 +304,10 @@ class Substrate(ABC):
 
         Returns remarks for a person: what of the seeds has no effect, and why.
         """
+        return ()
+
+    def unseen(self) -> Sequence[Path]:
+        """What on this machine no mutator's program may see: hidden checks, and what is held out for the audit."""
         return ()
 
     def conditions(self, generation: int, state: Mapping[str, Any], purpose: Purpose) -> Conditions:

@@ -38,7 +38,7 @@ def start(args: Sequence[str]) -> int:
         register(domain)
     # Hydra's own handler prints and exits 1; here every mistake is translated in one place.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    sys.argv = ["evolve", *args]
+    sys.argv = ["evolve", *map(_command_quoted, args)]
     try:
         hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(_job)()
     except _Refused as refused:
@@ -72,10 +72,19 @@ def composed(args: Sequence[str]) -> Settings:
     register(domain_of(args))
     try:
         with initialize_config_dir(version_base="1.3", config_dir=str(CONF), job_name="evolve"):
-            config = compose("config", overrides=list(args))
+            config = compose("config", overrides=[_command_quoted(arg) for arg in args])
     except (HydraException, OmegaConfBaseException) as error:
         raise translated(error) from None
     return settings_of(config)[0]
+
+
+def _command_quoted(arg: str) -> str:
+    """A program and its arguments as a person types them: their braces, commas and quotes mean nothing to Hydra."""
+    name, _, value = arg.partition("=")
+    if name != "mutator.command" or value[:1] in ("", "'", '"'):
+        return arg
+    escaped = re.sub(r"(\\*)('|$)", lambda found: 2 * found[1] + (found[2] and "\\'"), value)
+    return f"{name}='{escaped}'"
 
 
 def settings_of(config: DictConfig) -> tuple[Settings, dict[str, Any]]:

@@ -12,7 +12,7 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
@@ -48,16 +48,21 @@ class Built:
     workers: LocalWorkers
     llm: LLM | None = None
     remarks: tuple[str, ...] = ()
+    hidden: tuple[Path, ...] = ()
+    made: list[Mutator] = field(default_factory=list)
 
     def mutate(self, settings: Settings, substrate: Substrate | None = None) -> Mutator:
         """A fresh mutator, for this substrate or another world."""
         substrate = substrate or self.substrate
-        workshop = Workshop(substrate, settings.mutator, self.llm, settings.genome.globs, self.seeds)
+        workshop = Workshop(substrate, settings.mutator, self.llm, settings.genome.globs, self.seeds, self.hidden)
         made: Mutator = load("mutators", settings.mutator.name).make(workshop)
+        self.made.append(made)
         return made
 
     def close(self) -> None:
         """Ends what was started for it."""
+        for mutator in self.made:
+            mutator.close()
         self.workers.close()
         if self.llm is not None:
             self.llm.close()
@@ -87,9 +92,15 @@ def build(settings: Settings, seeds: Mapping[str, Genome] | None = None) -> Buil
     made = workers(settings.workers.slots, settings.workers.sandbox.value)
     if substrate.sandboxed:
         remarks = (*remarks, made.sandbox.said)
-    built = Built(substrate, seeds, made, llm, remarks)
-    built.mutate(settings)  # what it lacks is said now
-    return built
+    hidden = (_gitdir(settings), *substrate.unseen())
+    built = Built(substrate, seeds, made, llm, hidden=hidden)
+    return replace(built, remarks=(*remarks, *built.mutate(settings).remarks()))  # what it lacks is said now
+
+
+def _gitdir(settings: Settings) -> Path:
+    """Of the ledger, there or not yet."""
+    path = Path(settings.ledger.repository)
+    return path.resolve() if not (path / ".git").exists() else Repository.open(path, create=False).gitdir
 
 
 def _answers(settings: Settings) -> Callable[[], Path]:
@@ -106,6 +117,8 @@ def check(settings: Settings) -> None:
     for name in settings.run.baselines:
         if name not in BASELINES:
             raise UsageError(f"run.baselines: there is no baseline {name!r}. Known: {', '.join(BASELINES)}.")
+    if settings.mutator.command and settings.mutator.name != "command":
+        raise UsageError(f"mutator.command is set, but the mutator is {settings.mutator.name!r}. Add mutator=command.")
     least = {
         "run.generations": (settings.run.generations, 1),
         "run.hours": (settings.run.hours, 0),

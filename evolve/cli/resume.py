@@ -43,6 +43,7 @@ def main(args: Sequence[str]) -> int:
                 f"resume cannot change {key}: the run goes on as it began. It may change {', '.join(_MAY)}."
             )
     entries = journal(path, run)
+    given["ledger.repository"] = str(path)  # where it lies now
     settings = recorded_settings(entries, [f"{key}={value}" for key, value in given.items()])
     built, console = build(settings, recorded_seeds(entries)), Console()
     console.begin(settings, built.substrate, len(built.seeds))

@@ -136,6 +136,10 @@ class Command(Substrate):
                 raise UsageError(f"the agent {name!r} is none of {self.base.place}: {problem}.")
         return words.remarks(self.settings, self.base, self._scope, self._genome, self._ruler, self._laid)
 
+    def unseen(self) -> Sequence[Path]:
+        hidden = (Path(self.settings.audit).expanduser(),) if self.settings.audit else ()
+        return (*hidden, self.base.home)
+
     # -- conditions ----------------------------------------------------------------------------
 
     def conditions(self, generation: int, state: Mapping[str, Any], purpose: Purpose) -> Conditions:

@@ -22,6 +22,7 @@ from evolve.mutators import Workshop
 from evolve.mutators.command import Command
 from evolve.run import Run
 from evolve.substrate import Brief, Rewrite
+from evolve.testing import MutatorConformance
 from evolve.workers import LocalWorkers
 
 PARENT = Genome({"agent.txt": "0.0\n", "notes/plan.md": "start\n", "README.md": "read me\n", ".gitignore": "out/\n"})
@@ -106,6 +107,15 @@ def desk(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
     for mutator in made.made:
         mutator.close()
     assert list(scratch.iterdir()) == [], "a scratch folder was left behind"
+
+
+def steady() -> tuple[Command, Brief]:
+    settings = MutatorSettings(command="sh -c 'echo 1.0 > agent.txt'")
+    return Command.make(Workshop(Toy(), settings)), brief_of(SEEDS["a"])
+
+
+class TestCommand(MutatorConformance):
+    make = staticmethod(steady)
 
 
 EDITS = """

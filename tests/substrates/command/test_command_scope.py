@@ -197,3 +197,12 @@ def test_what_was_decided_is_pinned(tmp_path: Path) -> None:
     again = Command(replace(CommandSettings(), **pinned))
     assert again.pinned() == pinned
     assert again.base.text("src/words.txt") == SMALL["src/words.txt"]
+
+
+def test_what_no_mutators_program_may_see(tmp_path: Path) -> None:
+    place = repository(tmp_path / "small", {**SOURCE, **CURRENT})
+    write(tmp_path, {"audit.sh": "true\n"})
+    (tmp_path / "audit.sh").chmod(0o755)
+    substrate = Command(CommandSettings(repository=str(place), audit=str(tmp_path / "audit.sh")))
+    assert set(substrate.unseen()) == {tmp_path / "audit.sh", substrate.base.home}
+    assert place not in substrate.unseen()
