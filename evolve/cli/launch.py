@@ -41,7 +41,8 @@ __all__ = ["Built", "build", "check", "go", "launch"]
 
 @dataclass(frozen=True)
 class Built:
-    """The components that settings name."""
+    """The components that settings name. `hidden`: what no program that a mutator starts may see; `made`: the mutators
+    that are to be closed."""
 
     substrate: Substrate
     seeds: Mapping[str, Genome]
@@ -68,11 +69,12 @@ class Built:
             self.llm.close()
 
 
-def build(settings: Settings, seeds: Mapping[str, Genome] | None = None) -> Built:
-    """`seeds`: instead of the domain's own, or those in the population's folder. Raises UsageError for whatever cannot
-    be built, before anything is spent."""
+def build(settings: Settings, seeds: Mapping[str, Genome] | None = None, *, rewrites: bool = True) -> Built:
+    """`seeds`: instead of the domain's own, or those in the population's folder. `rewrites`: False where nothing will be
+    rewritten, so that what only a mutator needs may be missing. Raises UsageError for whatever cannot be built, before
+    anything is spent."""
     check(settings)
-    mutator: type[Mutator] = load("mutators", settings.mutator.name)
+    mutator: type[Mutator] = load("mutators", settings.mutator.name) if rewrites else Nobody
     workers = load("workers", settings.workers.name)
     substrate: Substrate = load("substrates", settings.domain)(settings.substrate)
     llm = connect(settings.llm, _answers(settings)) if mutator.needs_model or substrate.needs_model else None
@@ -133,7 +135,6 @@ def check(settings: Settings) -> None:
         "mutator.length_price": (settings.mutator.length_price, 0),
         "mutator.brief": (settings.mutator.brief, 1000),
         "mutator.similar": (settings.mutator.similar, 0),
-        "mutator.structure": (settings.mutator.structure, 0),
         "mutator.seconds": (settings.mutator.seconds, 1),
         "acceptance.bouts": (settings.acceptance.bouts, 1),
         "seed": (settings.seed, 0),
@@ -144,11 +145,6 @@ def check(settings: Settings) -> None:
     for key, share in (("level", settings.acceptance.level), ("beta", settings.acceptance.beta)):
         if not 0 < share < 1:
             raise UsageError(f"acceptance.{key}={share} is no probability: give a number between 0 and 1.")
-    if settings.mutator.command and settings.mutator.name != "command":
-        raise UsageError(
-            f"mutator.command is read by the mutator `command` alone, and mutator.name={settings.mutator.name}. Choose "
-            "it: mutator=command."
-        )
     if settings.acceptance.effect <= 0:
         raise UsageError(f"acceptance.effect={settings.acceptance.effect} means nothing: give a number above 0.")
 
