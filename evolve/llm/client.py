@@ -32,8 +32,8 @@ WORTH = 1.0  # seconds: what was paid for is worth a flush of the ledger, howeve
 
 @dataclass(frozen=True)
 class Identity:
-    """Who is asked, as far as an answer depends on it. `name`: of the server or the model's file; never a port. `where`: as a person
-    is told."""
+    """Who is asked, as far as an answer depends on it. `name`: of the server or of the model's file; never a port.
+    `where`: the server as a person is told."""
 
     name: str
     where: str
