@@ -231,7 +231,7 @@ class Wire:
             return self._sdk
 
     def _connected(self, base_url: str) -> openai.AsyncOpenAI:
-        return openai.AsyncOpenAI(
+        sdk = openai.AsyncOpenAI(
             api_key=self._key or "none",
             base_url=base_url,
             max_retries=0,
@@ -242,6 +242,8 @@ class Wire:
                 trust_env=not loopback(base_url),  # a proxy knows another "this machine"
             ),
         )
+        _ = sdk.chat.completions  # imported when it is first touched: a quarter of a second, better now than then
+        return sdk
 
     async def close(self) -> None:
         if self._sdk is not None:
