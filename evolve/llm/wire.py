@@ -12,7 +12,7 @@ import httpx2
 import openai
 
 from evolve.config import LLMSettings, SchemaMode
-from evolve.errors import Halt
+from evolve.errors import Halt, UsageError
 from evolve.llm.reply import Refused, Reply, Unusable, code, completion, listed, retry_after, words
 from evolve.llm.types import Message
 
@@ -224,7 +224,10 @@ class Wire:
     async def _client(self) -> openai.AsyncOpenAI:
         """A server of our own that died is started again, maybe elsewhere."""
         async with self._starting:
-            base_url = await asyncio.to_thread(self._server.start)
+            try:
+                base_url = await asyncio.to_thread(self._server.start)
+            except UsageError as error:
+                raise Halt(str(error)) from None  # whoever asks is in the middle of a run
             if self._sdk is None or base_url != self._base_url:
                 await self.close()
                 self._base_url, self._sdk = base_url, self._connected(base_url)

@@ -12,7 +12,7 @@ import pytest
 from served import KEY, Connected, asks
 
 from evolve.config import BudgetSettings, LLMSettings, Price, Server
-from evolve.errors import UsageError
+from evolve.errors import Halt, UsageError
 from evolve.llm import connect
 from evolve.testing import ScriptedServer
 
@@ -167,6 +167,20 @@ def test_the_local_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     assert FakeLocal.log == [*made, "started", "stopped", *made, "stopped"]  # the second answer was on the disk
     assert keys[0] == keys[1]
     assert "llm.models" in refused(LLMSettings(server=Server.local, models=["gpt"]))
+
+
+def test_a_local_model_that_cannot_be_loaded_stops_the_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    class Broken(FakeLocal):
+        def start(self) -> str:
+            raise UsageError("the file is not whole")
+
+    module = types.ModuleType("evolve.llm.local")
+    module.LocalServer = Broken  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "evolve.llm.local", module)
+    llm = connect(LLMSettings(server=Server.local), lambda: tmp_path)
+    with pytest.raises(Halt, match="the file is not whole"):
+        llm.ask(asks())
+    llm.close()
 
 
 def test_a_local_model_that_died_is_started_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
