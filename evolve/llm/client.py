@@ -32,8 +32,8 @@ WORTH = 1.0  # seconds: what was paid for is worth a flush of the ledger, howeve
 
 @dataclass(frozen=True)
 class Identity:
-    """Who is asked, as far as an answer depends on it. `name`: of the server or the model's file; never a port. `where`: as a person
-    is told."""
+    """Who is asked, as far as an answer depends on it. `name`: of the server or of the model's file; never a port.
+    `where`: the server as a person is told."""
 
     name: str
     where: str
@@ -42,7 +42,8 @@ class Identity:
 
 
 class Client(LLM):
-    """`key`: None where the server needs none; `secrets`: what must not leave; `folder`: where answers are kept."""
+    """`key`: None where the server needs none; `secrets`: what must not leave; `folder`: where answers are kept;
+    `first`: seconds before a request that failed is tried again."""
 
     def __init__(
         self,
@@ -64,7 +65,7 @@ class Client(LLM):
         self._told: set[str] = set()  # whose answer was given out in this sitting
         self._flying: dict[str, Future[Answer]] = {}
         self._closed = False
-        self._mutex, self._books = threading.Lock(), threading.RLock()
+        self._mutex = threading.Lock()
         self._answers = Answers(folder, self._tell) if settings.cache else None
         self._loop = Loop()
         self._line = Line(
@@ -76,6 +77,10 @@ class Client(LLM):
             first,
             self._clean,
         )
+
+    def listed(self) -> list[str]:
+        """What the server has. Raises what the SDK and httpx2 raise, and TimeoutError."""
+        return self._run(self._line.wire.models())
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -177,15 +182,13 @@ class Client(LLM):
     def attach(self, known: Mapping[str, Call], record: Record, say: Callable[[str], None]) -> None:
         self._say = say
         past = dict(known)
-        with self._books:
-            self._run(self._count(past))
-            with self._mutex:
-                self._calls = {**self._calls, **{key: call for key, call in past.items() if "failed" not in call}}
-            self._record = record
-            for key, call, seconds in self._early:
-                # Asked before anybody knew that this run had its answer already: the money is gone all the same.
-                record(_no_answer() if not key or key in past else key, call, seconds)
-            self._early.clear()
+        self._run(self._count(past))
+        with self._mutex:
+            self._calls = {**self._calls, **{key: call for key, call in past.items() if "failed" not in call}}
+            self._record, early, self._early = record, self._early, []
+        for key, call, seconds in early:
+            # Asked before anybody knew that this run had its answer already: the money is gone all the same.
+            record(_no_answer() if not key or key in past else key, call, seconds)
 
     async def _count(self, past: Mapping[str, Call]) -> None:
         for call in past.values():
@@ -193,15 +196,16 @@ class Client(LLM):
 
     def _note(self, key: str, call: Call, seconds: float) -> None:
         """A call is over; `key`: "" where it gave no answer."""
-        with self._books:
-            if self._record is None:
+        with self._mutex:
+            record = self._record
+            if record is None:
                 self._early.append((key, call, seconds))
-            else:
-                self._record(key or _no_answer(), call, seconds)
-            if key:
-                with self._mutex:
-                    self._calls[key] = call
-                    self._told.add(key)
+        if record is not None:
+            record(key or _no_answer(), call, seconds)  # several at once: the ledger writes them together
+        if key:
+            with self._mutex:
+                self._calls[key] = call
+                self._told.add(key)
 
     def _tell(self, text: str) -> None:
         self._say(self._clean(text))

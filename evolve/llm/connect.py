@@ -16,11 +16,10 @@ from evolve.config import Server as Kind
 from evolve.errors import UsageError
 from evolve.llm.budget import Prices
 from evolve.llm.client import FIRST, Client, Identity
-from evolve.llm.loop import Loop
 from evolve.llm.reply import words
 from evolve.llm.secrets import scrub, secrets_of
 from evolve.llm.types import LLM
-from evolve.llm.wire import Remote, Wire, loopback
+from evolve.llm.wire import Remote, loopback
 
 __all__ = ["connect"]
 
@@ -31,12 +30,10 @@ def connect(settings: LLMSettings, answers: Callable[[], Path], first: float = F
     """`answers`: gives the folder where answers are kept; `first`: seconds before a failed request is tried again.
     Raises UsageError where no model can be asked, or money cannot be counted."""
     _check(settings)
-    secrets = secrets_of(os.environ)
     if settings.server is Kind.local:
         return _local(settings, answers, first)
     base_url = _base_url(settings)
     key = _key(settings, base_url)
-    _ask_for_models(settings, base_url, key)
     prices = Prices(settings.prices)
     unknown = [model for model in settings.models if not prices.knows(model)]
     if settings.budget.usd is not None and unknown:
@@ -47,7 +44,13 @@ def connect(settings: LLMSettings, answers: Callable[[], Path], first: float = F
         )
     weights = tuple(settings.weights or [1.0] * len(settings.models))
     identity = Identity(_portless(base_url), base_url, tuple(settings.models), weights)
-    return Client(settings, Remote(base_url), identity, key, secrets, prices, answers, first)
+    client = Client(settings, Remote(base_url), identity, key, secrets_of(os.environ), prices, answers, first)
+    try:
+        _ask_for_models(settings, client, base_url, key)
+    except BaseException:
+        client.close()
+        raise
+    return client
 
 
 def _local(settings: LLMSettings, answers: Callable[[], Path], first: float) -> LLM:
@@ -155,9 +158,9 @@ def _key(settings: LLMSettings, base_url: str) -> str | None:
 # -- what the server says -------------------------------------------------------------------------
 
 
-def _ask_for_models(settings: LLMSettings, base_url: str, key: str | None) -> None:
+def _ask_for_models(settings: LLMSettings, client: Client, base_url: str, key: str | None) -> None:
     """Is it there, does it take the key, and has it these models? A server that lists none is believed."""
-    known = _listed(settings, base_url, key)
+    known = _listed(settings, client, base_url, key)
     if not settings.models:
         has = f" {base_url} has: {_some(known)}." if known else ""
         raise UsageError(f"llm.models is empty: say which model is to be asked, llm.models=[NAME].{has}")
@@ -171,15 +174,11 @@ def _some(names: Sequence[str], most: int = 20) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def _listed(settings: LLMSettings, base_url: str, key: str | None) -> list[str]:
-    def clean(text: str) -> str:
-        return scrub(text, [key] if key else [])
-
-    wire, loop = Wire(settings, Remote(base_url), key, clean), Loop()
+def _listed(settings: LLMSettings, client: Client, base_url: str, key: str | None) -> list[str]:
     try:
-        return loop.run(wire.models())
+        return client.listed()
     except openai.AuthenticationError as error:
-        said = clean(words(error.response.content))
+        said = scrub(words(error.response.content), [key] if key else [])
         raise UsageError(
             f"{base_url} refuses the key that {settings.key} holds ({error.status_code}: {said})."
         ) from None
@@ -192,7 +191,5 @@ def _listed(settings: LLMSettings, base_url: str, key: str | None) -> list[str]:
             f"Nobody answers at {base_url} ({error.__cause__ or error}). Start the server, or say where it is: "
             "llm.base_url=URL; or take the local model: llm=local."
         ) from None
-    except openai.APIStatusError:
+    except (openai.APIStatusError, httpx2.RequestError):
         return []  # no such list, not now, or not with this key: the run finds out
-    finally:
-        loop.close(wire.close)

@@ -104,8 +104,8 @@ class Line:
         way.useless += trouble.answered
         waited = time.monotonic() - way.began
         alone = self._gate.worked_since(way.began)
-        # That a server is busy says nothing against a request, for as long as a dead one would be waited for.
-        enough = waited > self._patience if trouble.busy else way.tries >= TRIES
+        # That a server is busy says nothing against a request; but no request is waited for longer than a dead server.
+        enough = waited > self._patience or (way.tries >= TRIES and not trouble.busy)
         if way.useless >= USELESS or (alone and enough):
             raise Failed(f"{trouble} (tried {way.tries} times)", way.cost)
         if not trouble.server:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-__all__ = ["Refused", "Reply", "Unusable", "completion", "listed", "retry_after", "words"]
+__all__ = ["Refused", "Reply", "Unusable", "code", "completion", "listed", "retry_after", "words"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def completion(body: bytes) -> Reply:
     """Of a chat completion. Raises Unusable, Refused."""
     whole = _json(body)
     if not isinstance(whole, Mapping):
-        raise Unusable(f"it answered no JSON object but {shown(body)}")
+        raise Unusable(f"it answered no JSON object but {_shown(body)[:80]}")
     tokens = _tokens(whole.get("usage"))
     choices = whole.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
@@ -78,7 +78,7 @@ def words(body: bytes) -> str:
     for name in ("error", "message", "detail"):
         if isinstance(whole, Mapping) and whole.get(name):
             whole = whole[name]
-    return shown(whole.encode(errors="replace") if isinstance(whole, str) else body)
+    return _shown(whole.encode(errors="replace") if isinstance(whole, str) else body)
 
 
 def code(body: bytes) -> str:
@@ -89,7 +89,7 @@ def code(body: bytes) -> str:
     return said if isinstance(said, str) else ""
 
 
-def shown(body: bytes) -> str:
+def _shown(body: bytes) -> str:
     text = " ".join(body[:2_000].decode(errors="replace").split())
     text = "".join(c if c.isprintable() else "?" for c in text)
     return (text if len(text) <= 300 else text[:300] + "…") or "nothing"

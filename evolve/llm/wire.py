@@ -12,7 +12,7 @@ import httpx2
 import openai
 
 from evolve.config import LLMSettings, SchemaMode
-from evolve.errors import Halt
+from evolve.errors import Halt, UsageError
 from evolve.llm.reply import Refused, Reply, Unusable, code, completion, listed, retry_after, words
 from evolve.llm.types import Message
 
@@ -224,14 +224,17 @@ class Wire:
     async def _client(self) -> openai.AsyncOpenAI:
         """A server of our own that died is started again, maybe elsewhere."""
         async with self._starting:
-            base_url = await asyncio.to_thread(self._server.start)
+            try:
+                base_url = await asyncio.to_thread(self._server.start)
+            except UsageError as error:
+                raise Halt(str(error)) from None  # whoever asks is in the middle of a run
             if self._sdk is None or base_url != self._base_url:
                 await self.close()
                 self._base_url, self._sdk = base_url, self._connected(base_url)
             return self._sdk
 
     def _connected(self, base_url: str) -> openai.AsyncOpenAI:
-        return openai.AsyncOpenAI(
+        sdk = openai.AsyncOpenAI(
             api_key=self._key or "none",
             base_url=base_url,
             max_retries=0,
@@ -242,6 +245,8 @@ class Wire:
                 trust_env=not loopback(base_url),  # a proxy knows another "this machine"
             ),
         )
+        _ = sdk.chat.completions  # imported when it is first touched: a quarter of a second, better now than then
+        return sdk
 
     async def close(self) -> None:
         if self._sdk is not None:

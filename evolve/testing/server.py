@@ -13,6 +13,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -72,6 +73,8 @@ class Body:
     json: Any
 
 
+_CHUNK = 2**16
+
 Reply = str | Status | Hang | Drip | Half | Empty | Flood | Drop | Body
 Script = Callable[[dict[str, Any], int], Reply]
 
@@ -119,6 +122,7 @@ class ScriptedServer:
     def close(self) -> None:
         self.closing.set()
         self._http.shutdown()
+        self._http.hang_up()
         self._http.server_close()
         self._thread.join()
 
@@ -150,6 +154,24 @@ class _Quiet(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 256
 
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self._connections: set[socket.socket] = set()
+        super().__init__(address, handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def hang_up(self) -> None:
+        """As a process that ends: also the connections that are kept open."""
+        for connection in list(self._connections):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away is none of ours."""
 
@@ -180,7 +202,10 @@ class _Handler(BaseHTTPRequestHandler):
         if request.get("model") not in self.scripted.models:
             self._send(404, json.dumps({"error": {"message": f"no model {request.get('model')!r}"}}))
             return
-        self._reply(self.scripted.asked(request, dict(self.headers)), request["model"])
+        self._reply(
+            self.scripted.asked(request, {name.lower(): value for name, value in self.headers.items()}),
+            request["model"],
+        )
 
     def _reply(self, reply: Reply, model: str) -> None:
         match reply:
@@ -189,7 +214,12 @@ class _Handler(BaseHTTPRequestHandler):
             case Empty():
                 self._send(200, _completion("", model))
             case Flood(size):
-                self._send(200, _completion("x" * size, model))
+                before, after = _completion("|", model).encode().split(b"|")
+                self._head(200, len(before) + size + len(after))
+                self.wfile.write(before)
+                for start in range(0, size, _CHUNK):
+                    self.wfile.write(b"x" * min(_CHUNK, size - start))
+                self.wfile.write(after)
             case Body(value):
                 self._send(200, json.dumps(value))
             case Status(code, body, retry_after):
