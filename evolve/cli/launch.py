@@ -70,14 +70,15 @@ class Built:
 
 
 def build(settings: Settings, seeds: Mapping[str, Genome] | None = None, *, rewrites: bool = True) -> Built:
-    """`seeds`: instead of the domain's own, or those in the population's folder. `rewrites`: False where nothing will be
-    rewritten, so that what only a mutator needs may be missing. Raises UsageError for whatever cannot be built, before
-    anything is spent."""
+    """`seeds`: instead of the domain's own, or those in the population's folder. `rewrites`: False where nothing will
+    be rewritten, so that what only a mutator needs may be missing. Raises UsageError for whatever cannot be built,
+    before anything is spent."""
     check(settings)
-    mutator: type[Mutator] = load("mutators", settings.mutator.name) if rewrites else Nobody
+    mutator: type[Mutator] | None = load("mutators", settings.mutator.name) if rewrites else None
     workers = load("workers", settings.workers.name)
     substrate: Substrate = load("substrates", settings.domain)(settings.substrate)
-    llm = connect(settings.llm, _answers(settings)) if mutator.needs_model or substrate.needs_model else None
+    asks = substrate.needs_model or (mutator is not None and mutator.needs_model)
+    llm = connect(settings.llm, _answers(settings), known_only=mutator is None) if asks else None
     if llm is not None and substrate.needs_model:
         substrate.equip(llm)
     own = substrate.seeds(settings.genome)
@@ -96,7 +97,9 @@ def build(settings: Settings, seeds: Mapping[str, Genome] | None = None, *, rewr
         remarks = (*remarks, made.sandbox.said)
     hidden = (_gitdir(settings), *substrate.unseen())
     built = Built(substrate, seeds, made, llm, hidden=hidden)
-    return replace(built, remarks=(*remarks, *built.mutate(settings).remarks()))  # what it lacks is said now
+    if rewrites:
+        remarks = (*remarks, *built.mutate(settings).remarks())  # what it lacks is said now
+    return replace(built, remarks=remarks)
 
 
 def _gitdir(settings: Settings) -> Path:

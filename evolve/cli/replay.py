@@ -26,7 +26,9 @@ def main(args: Sequence[str]) -> int:
     if attempt is None:  # _run_of has found one
         raise UsageError(f"{options.commit} names no attempt of {run}.")
     entries = memory.journal.entries
-    built = build(recorded_settings(entries), recorded_seeds(entries))
+    built = build(recorded_settings(entries), recorded_seeds(entries), rewrites=False)
+    if built.llm is not None:
+        built.llm.attach(memory.calls, lambda key, call, seconds: None, print)
     try:
         found = replay(memory, attempt, built.substrate, built.workers)
     finally:

@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from evolve.cli.configure import opened, settings_of, translated
 from evolve.cli.console import Console
 from evolve.cli.launch import build, go
+from evolve.cli.options import printable
 from evolve.components import load
 from evolve.config import Settings
 from evolve.errors import UsageError
@@ -47,6 +48,8 @@ def main(args: Sequence[str]) -> int:
     settings = recorded_settings(entries, [f"{key}={value}" for key, value in given.items()])
     built, console = build(settings, recorded_seeds(entries)), Console()
     console.begin(settings, built.substrate, len(built.seeds))
+    for remark in built.remarks:
+        console.say(printable(remark))
     _same_world(entries, built.substrate, console)
     with Ledger.open(path, run, resume=True) as ledger:
         console.say(f"run {run}, recorded in {path}")

@@ -26,9 +26,12 @@ __all__ = ["connect"]
 OPENAI = "https://api.openai.com/v1"
 
 
-def connect(settings: LLMSettings, answers: Callable[[], Path], first: float = FIRST) -> LLM:
-    """`answers`: gives the folder where answers are kept; `first`: seconds before a failed request is tried again.
-    Raises UsageError where no model can be asked, or money cannot be counted."""
+def connect(
+    settings: LLMSettings, answers: Callable[[], Path], first: float = FIRST, *, known_only: bool = False
+) -> LLM:
+    """`answers`: gives the folder where answers are kept; `first`: seconds before a failed request is tried again;
+    `known_only`: nobody is ever asked, so neither key nor server need be there. Raises UsageError where no model can be
+    asked, or money cannot be counted."""
     _check(settings)
     if settings.server is Kind.local:
         return _local(settings, answers, first)
