@@ -36,6 +36,7 @@ def start(args: Sequence[str]) -> int:
     """A run, or a sweep, as Hydra composes it."""
     for domain in domains_of(args):
         register(domain)
+    _no_key(args)
     # Hydra's own handler prints and exits 1; here every mistake is translated in one place.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     sys.argv = ["evolve", *map(_command_quoted, args)]
@@ -76,6 +77,16 @@ def composed(args: Sequence[str]) -> Settings:
     except (HydraException, OmegaConfBaseException) as error:
         raise translated(error) from None
     return settings_of(config)[0]
+
+
+def _no_key(args: Sequence[str]) -> None:
+    """Before Hydra writes down how it was started."""
+    for arg in args:
+        if re.match(r"\+*llm\.key=(?!\W?(env|file):)", arg):
+            raise UsageError(
+                "llm.key must say where the key is, and never be the key: a configuration is recorded. Give env:NAME "
+                "or file:PATH."
+            )
 
 
 def _command_quoted(arg: str) -> str:

@@ -103,7 +103,9 @@ class Gate:
             self._since, self._next, self._tries = now, now, 1
         elif began >= self._since:  # it was the try, and not one of those that were in flight when the gate closed
             self._tries += 1
-        self._next = max(self._next, now + backoff(self._first, self._tries), now + (after or 0.0))
+        # A server that says when to come back knows better than a guess; one probe at a time storms nobody.
+        pause = backoff(self._first, self._tries) if after is None else max(self._first, after)
+        self._next = max(self._next, now + pause)
         if self._tries > 1 and not self._told:  # one hiccup is nobody's business
             self._told = True
             self._say(

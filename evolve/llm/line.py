@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -33,6 +34,7 @@ class Way:
     cost: Counter[str] = field(default_factory=Counter)
     tries: int = 0
     useless: int = 0
+    failed: float = math.inf  # when its try before this one began
     began: float = field(default_factory=time.monotonic)
 
 
@@ -77,6 +79,7 @@ class Line:
                     reply = await self.wire.ask(way.asked)
                 except Trouble as trouble:
                     paid = self._billed(way, trouble, began)
+                    trouble.began = began
                     trouble.server = self._gate.failed(began, str(trouble), trouble.after)
                     raise
                 except Hopeless as error:
@@ -103,7 +106,9 @@ class Line:
         way.tries += 1
         way.useless += trouble.answered
         waited = time.monotonic() - way.began
-        alone = self._gate.worked_since(way.began)
+        # A server that went down after others' success has not worked since this request's last try.
+        alone = self._gate.worked_since(way.failed)
+        way.failed = trouble.began
         # That a server is busy says nothing against a request; but no request is waited for longer than a dead server.
         enough = waited > self._patience or (way.tries >= TRIES and not trouble.busy)
         if way.useless >= USELESS or (alone and enough):

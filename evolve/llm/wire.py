@@ -65,7 +65,8 @@ def loopback(base_url: str) -> bool:
 class Trouble(Exception):
     """It went wrong, and may go well the next time. `billed`: the tokens that the server may have counted all the
     same; None: it cannot have. `after`: seconds that it asks to be left alone. `busy`: there was nothing wrong with
-    the request. `answered`: there was an answer, of no use. `server`: all are waiting now (the gate knows)."""
+    the request. `answered`: there was an answer, of no use. `began`, `server`: when that try
+    did, and whether all are waiting now (the gate knows)."""
 
     def __init__(
         self,
@@ -77,7 +78,7 @@ class Trouble(Exception):
     ) -> None:
         super().__init__(said)
         self.billed, self.after, self.busy, self.answered = billed, after, busy, answered
-        self.server = False
+        self.began, self.server = 0.0, False
 
 
 class Hopeless(Exception):

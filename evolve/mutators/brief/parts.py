@@ -88,7 +88,7 @@ def _measurement(outcome: Outcome, hide: Hide) -> Iterator[Quote]:
     figures = {
         "status": outcome.status,
         "score": outcome.score,
-        "metrics": dict(outcome.metrics),
+        "metrics": _hidden(outcome.metrics, hide),
         **({"evidence": rest} if (rest := {n: v for n, v in evidence.items() if n not in texts}) else {}),
     }
     yield Quote("figures", printable(_json(figures)))
@@ -114,7 +114,8 @@ def _hidden(value: Any, hide: Hide) -> Any:
     if isinstance(value, str):
         return hide(value)
     if isinstance(value, Mapping):
-        return {hide(str(name)): _hidden(inner, hide) for name, inner in value.items()}
+        # In the order of the names: a ledger keeps no other, and a resumed run must be told the same.
+        return {hide(str(name)): _hidden(value[name], hide) for name in sorted(value, key=str)}
     return [_hidden(inner, hide) for inner in value] if isinstance(value, list | tuple) else value
 
 

@@ -93,7 +93,9 @@ def test_a_run_keeps_its_books_and_its_key_to_itself(
         assert not file.is_file() or KEY.encode() not in file.read_bytes(), file
     everything = b"".join(
         subprocess.run(
-            ["git", f"--git-dir={LEDGER}", "cat-file", "--batch-all-objects", "--batch"], check=True, capture_output=True
+            ["git", f"--git-dir={LEDGER}", "cat-file", "--batch-all-objects", "--batch"],
+            check=True,
+            capture_output=True,
         ).stdout.splitlines()
     )
     assert b"says - " in everything
@@ -206,7 +208,7 @@ def test_an_answer_that_is_none_is_a_failed_attempt(server: ScriptedServer, said
         (["llm.base_url=http://127.0.0.1:9/v1"], "Nobody answers at http://127.0.0.1:9/v1"),
         (["llm.weights=[1,2]"], "llm.weights has 2 numbers for 1 models"),
         (["llm.answer=40000"], "llm.context=32768 leaves no room for a prompt beside llm.answer=40000"),
-        (["llm.context=4000", "llm.answer=2000"], "fit"),
+        (["llm.context=2500", "llm.answer=2000"], "characters for a brief, and one of"),
     ],
 )
 def test_one_sentence_before_anything_is_spent(
