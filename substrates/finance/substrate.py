@@ -76,6 +76,7 @@ class Finance(Substrate):
         self.panel = panel if panel is not None else load_panel(market.path, market.sectors)
         self.calendar = Calendar.of(self.panel.dates, self.settings)
         self._seeds: dict[str, Genome] = {}  # the admitted ones, in whose seats the controls sit
+        self._seats: dict[str, set[tuple[str, str]]] = {}  # of the admitted ones, by title: layer and role
         self._reader: Reader | None = None if self.needs_model else DirectivesReader()
         self.clock = Clock(
             budget=self.settings.window,
@@ -124,6 +125,7 @@ class Finance(Substrate):
                     "at most one of it. Remove one of the two."
                 )
             holders[agent.role] = name
+            self._seats.setdefault(agent.title, set()).add((agent.layer, agent.role))
             remarks += [f"{name}, line {line}: {self.reader.fate}: {text}" for line, text in agent.unread]
             remarks += [f"{name}, {problem}" for problem in agent.problems if agent.directives]
         self._seeds = dict(seeds)
@@ -275,9 +277,7 @@ class Finance(Substrate):
         if len(genome) != 1:
             return [f"an agent is one Markdown file, not {len(genome)} files"]
         agent = self.desk.agent("", genome)
-        seeds = (self.desk.agent(name, seed) for name, seed in self._seeds.items())
-        seats = {(seed.layer, seed.role) for seed in seeds if seed.title == agent.title}
-        return words.objections(agent, seats, self.panel)
+        return words.objections(agent, self._seats.get(agent.title, ()), self.panel)
 
     def numbers(self, genome: Genome) -> Numbers:
         return numbers.numbers(genome, len(self.panel.tickers))
