@@ -146,11 +146,10 @@ class FreeEnglishReader(Reader):
             model=self._model,
             turns=3,
         )
-        silent = talk.failed if talk.value is None else "it said nothing of it"
         heard = []
         for number, text in enumerate(said, start=1):
             sentences = translation.sentences.get(number, ())
-            why = "" if sentences else translation.why.get(number, silent)
+            why = "" if sentences else translation.why.get(number) or _short(talk.failed)
             heard.append(Heard(number, 1, text, sentences, why))
         return tuple(heard)
 
@@ -172,18 +171,21 @@ class _Translation:
         """One answer. Raises Complaint without a value, so that a budget that ends before the second answer ends the
         run too: another sitting would go on from another reading."""
         wrong: dict[int, str] = {}
+        missing = set(range(1, self._count + 1))
         for number, sentences, why in self._entries(parsed(text)):
+            missing.discard(number)
             self.sentences.pop(number, None)  # what is said last counts
             if problem := self._problem(sentences):
-                wrong.setdefault(number, problem)
+                wrong[number] = problem
                 self.why[number] = _short(problem)
             elif sentences:
                 read_as = (render(d) for sentence in sentences if (d := parse(sentence)) is not None)
                 self.sentences[number] = tuple(dict.fromkeys(read_as))
             else:
                 self.why[number] = _short(why) or "no sentence says it"
-        done = {*self.sentences, *self.why}
-        wrong |= {n: "it is not in the answer" for n in range(1, self._count + 1) if n not in done}
+        for number in sorted(missing - self.sentences.keys()):
+            wrong[number] = "it is not in the answer"
+            self.why.setdefault(number, "the answer says nothing of it")
         if wrong:
             said = "\n".join(f"Passage {number}: {problem}." for number, problem in list(wrong.items())[:_WRONG])
             raise Complaint("sentences", f"{said}\nAnswer again, all passages, in exactly the forms you were shown.")
@@ -219,7 +221,8 @@ class _Translation:
 
 
 def _short(text: str) -> str:
-    plain = " ".join(text.split())
+    """One line without control characters: a person will see it on a terminal."""
+    plain = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * _SHOWN]).split())
     return plain if len(plain) <= _SHOWN else f"{plain[:_SHOWN]}…"
 
 

@@ -50,8 +50,10 @@ from substrates.finance.team import Team
 __all__ = ["Finance"]
 
 _SCORED_BY = ("agent", "desk", "evidence", "ground", "loops", "portfolio", "statistics", "substrate", "team")
-"""Modules that a score depends on, besides the folders of directives, signals and market. What a reader asks is no part
-of it: whom it asks is one of the conditions, and what was answered is recorded."""
+"""Modules that a score depends on, besides the folders of directives, signals and market."""
+
+_READ_BY = ("language", "reader")
+"""And those that it depends on too where a model reads."""
 
 
 class Finance(Substrate):
@@ -149,7 +151,7 @@ class Finance(Substrate):
         stop = start + self.settings.window
         common = {
             "purpose": purpose,
-            "evaluator": _evaluator(),
+            "evaluator": _evaluator() + (_hashed(*_READ_BY) if self.reader.asks else ""),
             "panel": self.panel.digest,
             "cost_bps": self.settings.cost_bps,
             "max_exposure": self.settings.max_exposure,
@@ -305,14 +307,20 @@ def _figures(series: np.ndarray) -> dict[str, float]:
     return figures if not math.isfinite(t) else {**figures, "t": t}
 
 
-@cache
 def _evaluator() -> str:
     """The hash of the code that scores: where it changes, scores are no longer compared."""
+    return _hashed(*_SCORED_BY, "directives", "market", "signals")
+
+
+@cache
+def _hashed(*names: str) -> str:
+    """Of modules, and of folders with all that is in them."""
     root = resources.files("substrates.finance")
-    digest = hashlib.sha256()
-    files = [root / f"{name}.py" for name in _SCORED_BY]
-    for folder in ("directives", "market", "signals"):
-        files += [file for file in (root / folder).iterdir() if file.name.endswith((".py", ".lark"))]
+    digest, files = hashlib.sha256(), []
+    for name in names:
+        folder = root / name
+        within = [f for f in folder.iterdir() if f.name.endswith((".py", ".lark"))] if folder.is_dir() else []
+        files += within or [root / f"{name}.py"]
     for file in sorted(files, key=str):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:16]

@@ -23,7 +23,7 @@ from evolve.genome import Genome
 from evolve.llm import Failed, Request
 from evolve.mutators import Embedded
 from evolve.run import Result, Run
-from evolve.substrate import Outcome
+from evolve.substrate import Outcome, Purpose
 from evolve.testing import ScriptedLLM
 from evolve.testing.conformance import SubstrateConformance
 from evolve.workers import LocalWorkers
@@ -251,6 +251,7 @@ def test_what_is_said_last_counts_and_what_is_left_out_stays() -> None:
         json.dumps({"passages": [{"number": 1, "sentences": "Halve exposure in May."}, 3, None, []]}),
         json.dumps({"passages": {"1": ["Halve exposure in May."]}}),
         json.dumps(["Halve exposure in May."]),
+        answered([((), "\x1b[2J\nno\trule \u202e" * 1000)]),
         "Halve exposure in May.",
         "",
         "[" * 100_000,
@@ -263,8 +264,9 @@ def test_a_hostile_answer_is_no_rule(said: str) -> None:
     assert agent.unread == ((8, "- Be calm."),)
     assert agent.heard[0].why
     assert len(agent.heard[0].why) < 1000
-    assert len(llm.requests) == 2
-    assert all(len(message.content) < 20_000 for message in llm.requests[1].messages)
+    assert agent.heard[0].why.isprintable()
+    assert len(llm.requests) <= 2
+    assert all(len(message.content) < 20_000 for request in llm.requests for message in request.messages)
     agent.heard[0].why.encode()
 
 
@@ -455,11 +457,14 @@ def _against(substrate: Finance, name: str, child: Genome) -> tuple[Outcome, Any
 def test_conditions_say_who_read() -> None:
     plain, (substrate, _) = finance(), free()
     other, _ = free(ScriptedLLM(translate, models={"another": 1.0, "second": 2.0}))
-    for purpose in ("select", "confirm", "audit"):
-        before = plain.conditions(0, {}, purpose)  # type: ignore[arg-type]
+    purposes: tuple[Purpose, ...] = ("select", "confirm", "audit")
+    for purpose in purposes:
+        before, found = plain.conditions(0, {}, purpose), dict(substrate.conditions(0, {}, purpose))
         assert "reader" not in before
-        assert substrate.conditions(0, {}, purpose) == {**before, "reader": {"name": "openai", "model": "scripted"}}  # type: ignore[arg-type]
-        assert other.conditions(0, {}, purpose)["reader"]["model"] == "another"  # type: ignore[arg-type]
+        assert found.pop("evaluator") != before["evaluator"]  # what a model is asked is part of it
+        assert found.pop("reader") == {"name": "openai", "model": "scripted"}
+        assert found == {name: value for name, value in before.items() if name != "evaluator"}
+        assert other.conditions(0, {}, purpose)["reader"]["model"] == "another"
 
 
 def test_nobody_reads_before_there_is_a_model() -> None:
