@@ -212,7 +212,7 @@ def _side_by_side(jobs: Sequence[Callable[[], Contest | None]], at_once: int) ->
     pool = ThreadPoolExecutor(min(at_once, len(jobs)))
     try:
         return [future.result() for future in [pool.submit(job) for job in jobs]]
-    except Halt:
+    except (Halt, Spent):
         # The run stops cleanly: what is being tried already is waited for and recorded.
         pool.shutdown(wait=True, cancel_futures=True)
         raise

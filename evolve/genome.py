@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import re
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from evolve.ledger.objects import trees
 
-__all__ = ["ANYTHING", "Genome", "Globs"]
+__all__ = ["ANYTHING", "Genome", "Globs", "unreadable"]
 
 
 class Genome(Mapping[str, str]):
@@ -85,3 +88,24 @@ def _pattern(glob: str) -> re.Pattern[str]:
     for escaped, pattern in ((r"\*\*/", "(?:.+/)?"), (r"\*\*", ".*"), (r"\*", "[^/]*"), (r"\?", "[^/]")):
         text = text.replace(escaped, pattern)
     return re.compile(rf"{text}(?:/.*)?")
+
+
+def unreadable(path: str, text: str) -> str | None:
+    """Why a Python, JSON or TOML file cannot be parsed, in one clause; None where it can, and for any other file.
+
+    Nothing of it runs. It never raises: what is too deep or too large for a parser is unreadable too.
+    """
+    try:
+        if path.endswith(".py"):
+            ast.parse(text.encode())
+        elif path.endswith(".json"):
+            json.loads(text)
+        elif path.endswith(".toml"):
+            tomllib.loads(text)
+    except SyntaxError as error:
+        return f"{path}{f', line {error.lineno}' if error.lineno else ''}: {error.msg}"
+    except ValueError as error:  # of JSON, TOML, text that is none, a NUL
+        return f"{path}: {error}"
+    except (RecursionError, MemoryError):
+        return f"{path}: nested too deeply to be parsed"
+    return None

@@ -18,7 +18,7 @@ from evolve.config import (
     SelectionSettings,
     Settings,
 )
-from evolve.errors import Halt, UsageError
+from evolve.errors import Halt, Spent, UsageError
 from evolve.generation import Parts, Progress, State, close_open, generation
 from evolve.genome import Genome
 from evolve.memory import Journal, Memory, NoLedger
@@ -172,7 +172,7 @@ class Run:
             started, tried = time.monotonic(), len(self._state.attempts)
             try:
                 outcomes = generation(self._parts, self._state, self._scribe)
-            except Halt as gone:
+            except (Halt, Spent) as gone:  # Spent: by the domain itself; of a rewrite it is recorded, and ends the run
                 self._stopping = str(gone)
                 break
             if self._settings.audit.when is AuditWhen.generation:

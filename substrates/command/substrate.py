@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from evolve.errors import UsageError
-from evolve.genome import Genome
+from evolve.genome import Genome, unreadable
 from evolve.substrate import (
     Attempt,
     Bench,
@@ -54,6 +54,8 @@ __all__ = ["Command"]
 
 _OUTPUT_KB = 4096
 """Kept of what a command prints; where it is full the measurement is void: the true metric may have been cut off."""
+_OBJECTIONS = 8
+"""Made at once (an assumption: a model mends a few things at a time)."""
 _METRICS = 64
 """Metrics that an outcome carries at most: hundreds of benchmarks would swell every record (a convention)."""
 
@@ -331,6 +333,15 @@ class Command(Substrate):
 
     def brief(self) -> str:
         return words.brief(self.settings)
+
+    def objections(self, genome: Genome) -> Sequence[str]:
+        """Of the files that were changed; one that could not be parsed before need not be now."""
+        said = [problem] if (problem := self._scope.problem(genome)) is not None else []
+        for path, text in genome.items():
+            before = self._scope.texts.get(path)
+            if text != before and (problem := unreadable(path, text)) is not None:
+                said += [] if before is not None and unreadable(path, before) else [problem]
+        return said[:_OBJECTIONS]
 
     def findings(self, record: Record) -> Findings:
         return words.findings(self.settings, super().findings(record), record)

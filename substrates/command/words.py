@@ -32,12 +32,18 @@ def metric(settings: CommandSettings) -> Metric:
 
 
 def brief(settings: CommandSettings) -> str:
+    added = "files may be added where they match" if settings.new_files else "no file may be added"
     said = [
         f"Improve {settings.metric} of this repository ({settings.direction} is better), as `{settings.measure}` "
-        "reports it. Only the files shown may be edited; everything else is put back before each trial."
+        f"reports it. Only the files shown may be edited, and {added}; everything else, what measures and checks "
+        "included, is put back before each trial.",
+        f"A trial has {settings.seconds:g} seconds for all of it, in a copy of its own, with no network to count on."
+        + ("" if settings.deterministic else " Change and original are measured in turns, so only a real gain counts."),
     ]
     if settings.check:
         said.append(f"`{settings.check}` must still end with 0.")
+    if settings.audit:
+        said.append("A hidden check, which nobody sees, must pass too: keep the program right, not only the check.")
     if settings.brief:
         said.append(settings.brief[:_PROMPT])
     return "\n\n".join(said)

@@ -6,7 +6,7 @@ Reading never raises: an agent that cannot trade says why in `refusal`.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
@@ -29,7 +29,19 @@ from substrates.finance.directives.tree import (
     WeighAgents,
 )
 
-__all__ = ["FITTING", "LAYERS", "ROLES", "SINGLE_ROLES", "Agent", "parse_agent", "with_directives"]
+__all__ = [
+    "FITTING",
+    "LAYERS",
+    "QUOTE",
+    "ROLES",
+    "SINGLE_ROLES",
+    "Agent",
+    "Heard",
+    "in_controlled_english",
+    "parse_agent",
+    "seat_of",
+    "with_directives",
+]
 
 _TEAM_ROLES = ("exposure", "selection")
 LAYERS: dict[str, tuple[str, ...]] = {  # layer -> the roles it may hold
@@ -53,14 +65,34 @@ _ONCE = (VolatilityTarget, TradeEvery, TradeBand, TradeStep, WeighAgents, CapSto
 
 _FRONT = re.compile(r"^\s*[-*]?\s*\**(layer|role)\**\s*:\**\s*(\S.*?)\s*$", re.IGNORECASE)
 _TITLE = re.compile(r"^#\s+(.+?)\s*$")
+QUOTE = ">"  # begins a line of Markdown that is nobody's rule
 _REMEMBERED_AGENTS = 16_384  # texts; a run writes a few thousand
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A passage in free English and the controlled sentences that a reader took it for, each in its canonical form.
+
+    It stands on `count` lines from `line` (from 1) on. Without sentences it was not understood, and `why` says why.
+    """
+
+    line: int
+    count: int
+    said: str
+    sentences: tuple[str, ...] = ()
+    why: str = ""
+
+    @property
+    def lines(self) -> range:
+        return range(self.line, self.line + self.count)
 
 
 @dataclass(frozen=True)
 class Agent:
     """What a Markdown file says. `directives` are those that act, `problems` why others do not.
 
-    `unread` holds (line number from 1, line) of the Directives section that no rule of the grammar reads.
+    `unread` holds (line number from 1, line) of the Directives section that no rule of the grammar reads, and nobody
+    else either; `heard` what a reader of free English made of such lines.
     """
 
     name: str
@@ -70,6 +102,7 @@ class Agent:
     directives: tuple[Directive, ...]
     unread: tuple[tuple[int, str], ...] = ()
     problems: tuple[str, ...] = ()
+    heard: tuple[Heard, ...] = ()
 
     @property
     def refusal(self) -> str | None:
@@ -82,21 +115,53 @@ class Agent:
 
 
 @lru_cache(maxsize=_REMEMBERED_AGENTS)
-def parse_agent(name: str, text: str) -> Agent:
-    """Read one agent. Never raises: whatever is wrong is in `problems`, `unread` and `refusal`."""
+def parse_agent(name: str, text: str, heard: tuple[Heard, ...] = ()) -> Agent:
+    """Read one agent. Never raises: whatever is wrong is in `problems`, `unread` and `refusal`.
+
+    `heard`: its passages in free English, as somebody has read them.
+    """
     title, layer, role = _front(name, text)
     problems = _front_problems(layer, role)
     reading = read(text)
+    stated = sorted([*reading.directives, *_understood(heard)], key=lambda numbered: numbered[0])
+    understood = {line for passage in heard if passage.sentences for line in passage.lines}
     fitting: list[Directive] = []
-    for line, directive in reading.directives:
+    for line, directive in stated:
         reason = _misfit(directive, role, fitting)
         if reason is None:
             fitting.append(directive)
         else:
             problems.append(f"line {line} has no effect: {reason}: {render(directive)}")
-    if not reading.directives:
+    if not stated:
         problems.append("there is no readable directive under '## Directives'")
-    return Agent(name, title, layer, role, tuple(fitting), reading.unread, tuple(problems))
+    unread = tuple(numbered for numbered in reading.unread if numbered[0] not in understood)
+    return Agent(name, title, layer, role, tuple(fitting), unread, tuple(problems), heard)
+
+
+def seat_of(text: str) -> tuple[str, str]:
+    """Layer and role, as a text says them; the role is "" where a team has no such seat."""
+    _, layer, role = _front("", text)
+    return layer, role if role in LAYERS.get(layer, ()) else ""
+
+
+def _understood(heard: Iterable[Heard]) -> Iterator[tuple[int, Directive]]:
+    for passage in heard:
+        for sentence in passage.sentences:
+            if (directive := parse(sentence)) is not None:
+                yield passage.line, directive
+
+
+def in_controlled_english(text: str, heard: Iterable[Heard]) -> str:
+    """The text with its sentences in the place of each passage; one that was not understood becomes a quotation, which
+    no reader is asked about again."""
+    lines: list[str | None] = list(text.split("\n"))
+    for passage in heard:
+        own = [f"{QUOTE} {line}" for line in lines[passage.line - 1 : passage.line - 1 + passage.count]]
+        said = [f"- {sentence}" for sentence in passage.sentences] or own
+        for line in passage.lines:
+            lines[line - 1] = None
+        lines[passage.line - 1] = "\n".join(said)
+    return "\n".join(line for line in lines if line is not None)
 
 
 def _front(name: str, text: str) -> tuple[str, str, str]:

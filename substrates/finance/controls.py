@@ -42,13 +42,14 @@ def controls(finance: Finance, seeds: Mapping[str, Genome]) -> Iterator[Control]
         for name, agent in agents.items():
             if agent.role == role:
                 text = text_of(seeds[name]) or ""
-                null = with_text(seeds[name], text + "\nIn other words: I do what I did before.\n")
+                # In a section of its own: below '## Directives' it would be something to read.
+                null = with_text(seeds[name], text + "\n## In other words\n\nI do what I did before.\n")
                 yield Control(f"null: {name} in other words", "null", name, null)
                 break
     pickers = [agent for agent in agents.values() if agent.role == "selection"]
     if pickers and _churning_shows(finance):
         yield _churner(finance, pickers, seeds)
-    yield from _cheats(list(agents.values()), seeds)
+    yield from _cheats(finance, list(agents.values()), seeds)
     yield from _worlds(finance, list(agents.values()), seeds)
 
 
@@ -66,7 +67,7 @@ def _worlds(finance: Finance, agents: Sequence[Agent], seeds: Mapping[str, Genom
 
     def world(make: Callable[[], Panel]) -> Callable[[], Finance]:
         def made() -> Finance:
-            other = type(finance)(finance.settings, make())
+            other = finance.elsewhere(make())
             other.admit(seeds)
             return other
 
@@ -112,17 +113,19 @@ def _churner(finance: Finance, pickers: Sequence[Agent], seeds: Mapping[str, Gen
     half = len(finance.panel.tickers) // 2
     churners = [d for line in _CHURN if (d := parse(line.format(half=half))) is not None]
     worse = min(churners, key=lambda d: finance.desk.ratio(agent.role, (d,), rows))
-    genome = with_text(seeds[agent.name], with_directives(text_of(seeds[agent.name]) or "", (worse,)))
+    genome = with_text(seeds[agent.name], with_directives(finance.desk.text(seeds[agent.name]), (worse,)))
     return Control("worse: renews half of the book every day", "worse", agent.name, genome)
 
 
-def _cheats(agents: Sequence[Agent], seeds: Mapping[str, Genome]) -> Iterator[Control]:
+def _cheats(finance: Finance, agents: Sequence[Agent], seeds: Mapping[str, Genome]) -> Iterator[Control]:
     if not agents:
         return
     agent, *others = agents
-    text = with_directives(text_of(seeds[agent.name]) or "", ())
+    text = with_directives(finance.desk.text(seeds[agent.name]), ())
     foresight = text + "\n## Directives\n\n" + "".join(f"- {line}\n" for line in _FORESIGHT)
-    yield Control("cheat: asks for tomorrow's prices", "cheat", agent.name, with_text(seeds[agent.name], foresight))
+    # A model may well make a rule about the past of it, which is no cheat, and would sometimes win.
+    if not finance.reader.asks:
+        yield Control("cheat: asks for tomorrow's prices", "cheat", agent.name, with_text(seeds[agent.name], foresight))
     other = next((a for a in others if a.role != agent.role), None)
     if other is not None:
         seat = with_text(seeds[agent.name], text_of(seeds[other.name]) or "")

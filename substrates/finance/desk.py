@@ -14,16 +14,17 @@ import numpy as np
 
 from evolve.genome import Genome
 from evolve.substrate import Status
-from substrates.finance.agent import LAYERS, Agent, parse_agent
+from substrates.finance.agent import LAYERS, Agent, in_controlled_english, parse_agent
 from substrates.finance.directives import Directive
 from substrates.finance.ground import Ground, Member, TeamConfig, exposure_of, own_book, timing
 from substrates.finance.market.panel import Panel
 from substrates.finance.portfolio import Floats
+from substrates.finance.reader import DirectivesReader, Reader
 from substrates.finance.signals import interpret
 from substrates.finance.statistics import sharpe
 from substrates.finance.team import Team, clean, paired
 
-__all__ = ["Desk", "text_of", "with_text"]
+__all__ = ["Desk", "problem_of", "text_of", "with_text"]
 
 _MEMBERS = 96
 """Members kept with their weights, about 1 MB each on the built-in market."""
@@ -54,11 +55,28 @@ def with_text(genome: Genome, text: str) -> Genome:
     return Genome({next(iter(genome)): text})
 
 
-class Desk:
-    """One panel, one team configuration, and what was computed on them. Safe to share between threads."""
+def problem_of(genome: Genome, agent: Agent) -> tuple[Status, str] | None:
+    """Why a genome, read as this agent, cannot take part, or None. `invalid` is ill-formed, `refused` says nothing
+    readable."""
+    if text_of(genome) is None:
+        return "invalid", f"an agent is one Markdown file, not {len(genome)} files"
+    if agent.layer == "" or agent.role == "":
+        return "invalid", agent.refusal or "it has no layer or no role"
+    if agent.refusal is not None:
+        unread = "; ".join(line for _, line in agent.unread[:3])
+        why = "; ".join(dict.fromkeys(p.why for p in agent.heard[:3] if p.why))
+        said = agent.refusal + (f"; unread: {unread}" if unread else "")
+        return "refused", said + (f" ({why})" if why else "")
+    return None
 
-    def __init__(self, panel: Panel, config: TeamConfig) -> None:
+
+class Desk:
+    """One panel, one team configuration, a reader of agents, and what was computed on them. Safe to share between
+    threads. Whatever reads an agent raises Spent and Halt where its reader does."""
+
+    def __init__(self, panel: Panel, config: TeamConfig, reader: Reader | None = None) -> None:
         self.panel = panel
+        self._reader = reader or DirectivesReader()
         self.ground = Ground(
             returns=np.nan_to_num(panel.returns, nan=0.0),
             market=np.nan_to_num(panel.market, nan=0.0),
@@ -75,16 +93,13 @@ class Desk:
         self._contribution = lru_cache(_CONTRIBUTIONS)(lambda team, name: team.contribution(name))
 
     def problem(self, name: str, genome: Genome) -> tuple[Status, str] | None:
-        """Why a genome cannot take part, or None. `invalid` is ill-formed, `refused` says nothing readable."""
-        if text_of(genome) is None:
-            return "invalid", f"an agent is one Markdown file, not {len(genome)} files"
-        agent = self.agent(name, genome)
-        if agent.layer == "" or agent.role == "":
-            return "invalid", agent.refusal or "it has no layer or no role"
-        if agent.refusal is not None:
-            unread = "; ".join(line for _, line in agent.unread[:3])
-            return "refused", agent.refusal + (f"; unread: {unread}" if unread else "")
-        return None
+        """Why a genome cannot take part, or None."""
+        return problem_of(genome, self.agent(name, genome))
+
+    def text(self, genome: Genome) -> str:
+        """The agent's Markdown with what its reader understood in controlled English: what edits are made of."""
+        text = text_of(genome) or ""
+        return in_controlled_english(text, self._reader.heard(text))
 
     def team(self, genomes: Mapping[str, Genome]) -> Team:
         """The team of those that can take part."""
@@ -132,7 +147,8 @@ class Desk:
         return self.panel.until(len(self.panel.dates) // 2)
 
     def _agent(self, name: str, genome: Genome) -> Agent:
-        return parse_agent(name, text_of(genome) or "")
+        text = text_of(genome) or ""
+        return parse_agent(name, text, self._reader.heard(text))
 
     def _solo_ratio(self, role: str, directives: tuple[Directive, ...], start: int, stop: int) -> float:
         return sharpe(self.solo(_anybody(role, directives), slice(start, stop)), annualised=False)

@@ -17,7 +17,7 @@ from substrates.finance.portfolio import Result
 from substrates.finance.statistics import DAYS_A_YEAR, sharpe
 from substrates.finance.team import Team
 
-__all__ = ["Walk", "of", "track_of", "walk"]
+__all__ = ["Walk", "heard", "of", "track_of", "walk"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +72,18 @@ def of(desk: Desk, agent: Agent, team: Team, rows: slice) -> dict[str, Any]:
         said["unread"] = [f"line {number}: {line}" for number, line in agent.unread]
     if agent.problems:
         said["problems"] = list(agent.problems)
+    said |= heard(agent)
     if neutral := desk.member(agent).position.neutral:
         said["neutral"] = list(neutral)
     return said
+
+
+def heard(agent: Agent) -> dict[str, Any]:
+    """What a reader made of the agent's free English, if it has any: `said`, and as what it was `read` or `why` not."""
+    if not agent.heard:
+        return {}
+    told = [
+        {"line": p.line, "said": p.said, **({"read": list(p.sentences)} if p.sentences else {"why": p.why})}
+        for p in agent.heard
+    ]
+    return {"free_english": told}

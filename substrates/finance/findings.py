@@ -95,6 +95,7 @@ def findings(record: Record, desk: Desk, sealed: Callable[[], Desk], days: Calen
         z = jobson_korkie_memmel(evolved.net, frozen.net)
         figures |= _finite({"difference": test.difference, "p": test.p, "low": test.low, "high": test.high, "jkm_z": z})
         sentence = _sentence(test, helped, z, len(evolved.net))
+    tables += _understood(record)
     notes = [_kept(record, name) for name in record.baselines if name in _NAMES and name != "frozen"]
     if record.audits:
         more, words = _audit(record, sealed(), days)
@@ -194,6 +195,19 @@ def _kept(record: Record, name: str) -> str:
     other = record.baselines[name]
     kept = sum(a.verdict == "keep" for a in other.attempts)
     return f"{_NAMES[name]} kept {kept} of {len(other.attempts)} attempts."
+
+
+def _understood(record: Record) -> list[Table]:
+    """Free English of every champion beside what it was read as, each once, by agent."""
+    rows: dict[tuple[str, ...], None] = {}
+    for outcomes in record.outcomes:
+        for name, outcome in outcomes.items():
+            for passage in outcome.evidence.get("free_english", ()):
+                read_as = " ".join(passage.get("read", ())) or f"nothing: {passage.get('why', '')}"
+                rows[name, passage["said"], read_as] = None
+    if not rows:
+        return []
+    return [Table("What the reader understood", ("agent", "as written", "read as"), tuple(sorted(rows)))]
 
 
 def _charts(record: Record, tracks: Mapping[str, Track], desk: Desk, days: Calendar) -> list[Chart]:

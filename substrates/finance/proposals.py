@@ -17,7 +17,7 @@ from evolve.genome import Genome
 from evolve.substrate import Brief, Rewrite
 from substrates.finance.agent import _ONCE as ONCE
 from substrates.finance.agent import FITTING, Agent, with_directives
-from substrates.finance.desk import Desk, text_of, with_text
+from substrates.finance.desk import Desk, with_text
 from substrates.finance.directives import Directive, render
 from substrates.finance.directives.neighbours import neighbours
 from substrates.finance.directives.vocabulary import vocabulary
@@ -25,16 +25,7 @@ from substrates.finance.settings import FinanceSettings
 from substrates.finance.statistics import t_statistic
 from substrates.finance.team import Team
 
-__all__ = ["BRIEF", "propose"]
-
-BRIEF = (
-    "Each agent of a trading team is one Markdown file: layer, role, and one directive a line under "
-    "'## Directives', in controlled English; a line that is not in the grammar is ignored. An exposure agent is "
-    "judged by timing the market against its own mean exposure, a selection agent by its book against equal "
-    "weight of the same stocks, a decision agent by what the team loses without it; all net of costs, with a "
-    "day's lag, on days that did not choose it. Change little, say why in one line, and keep the file short: a "
-    "rule that was documented before its test, traded seldom, is the best bet."
-)
+__all__ = ["propose"]
 
 
 @dataclass(frozen=True)
@@ -52,9 +43,10 @@ def propose(desk: Desk, brief: Brief, rng: np.random.Generator, settings: Financ
     rows = slice(*brief.conditions["rows"])
     if rows.stop - rows.start < settings.duel_days:
         return []
-    parent, text = desk.agent(brief.lineage, brief.parent), text_of(brief.parent)
-    if parent.refusal is not None or text is None:
+    parent = desk.agent(brief.lineage, brief.parent)
+    if parent.refusal is not None:
         return []
+    text = desk.text(brief.parent)
     team = desk.team({**brief.team, brief.lineage: brief.parent})
     ranked = _ranked(desk, brief, parent, team, rows, settings.proposals.vocabulary)
     edits = _chosen(desk, brief, parent, ranked, rng, settings)

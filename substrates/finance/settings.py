@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from evolve.errors import UsageError
 from substrates.finance.ground import Darwin, TeamConfig
 
-__all__ = ["BUILT_IN", "Calendar", "FinanceSettings", "MarketSettings", "Period", "ProposalSettings"]
+__all__ = ["BUILT_IN", "Calendar", "FinanceSettings", "MarketSettings", "Period", "ProposalSettings", "ReaderName"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,11 @@ _SEALED = 1 / 4
 _FIRSTS = ("first_day", "audit_day")
 
 
+class ReaderName(str, Enum):
+    directives = "directives"
+    openai = "openai"
+
+
 @dataclass(frozen=True)
 class MarketSettings:
     path: str | None = None  # CSV or Parquet of prices, wide or long; null: the built-in market
@@ -52,6 +58,7 @@ class ProposalSettings:
 
 @dataclass(frozen=True)
 class FinanceSettings:
+    reader: ReaderName = ReaderName.directives  # openai: lines in free English are read by the language model
     market: MarketSettings = field(default_factory=MarketSettings)
     cost_bps: float = 5.0  # a share of the traded value, in 1/10,000
     max_exposure: float = 1.0  # 1: fully invested, no borrowing

@@ -18,6 +18,7 @@ import numpy as np
 
 from evolve.errors import UsageError
 from evolve.genome import Genome
+from evolve.llm import LLM
 from evolve.substrate import (
     Attempt,
     Bench,
@@ -36,12 +37,13 @@ from evolve.substrate import (
     Rewrite,
     Substrate,
 )
-from substrates.finance import controls, evidence, findings, numbers, proposals
-from substrates.finance.agent import SINGLE_ROLES
-from substrates.finance.desk import Desk
+from substrates.finance import controls, evidence, findings, numbers, proposals, words
+from substrates.finance.agent import SINGLE_ROLES, Agent, parse_agent, seat_of
+from substrates.finance.desk import Desk, problem_of, text_of
 from substrates.finance.market import load_panel
 from substrates.finance.market.panel import Panel
-from substrates.finance.settings import Calendar, FinanceSettings
+from substrates.finance.reader import DirectivesReader, FreeEnglishReader, Reader, passages
+from substrates.finance.settings import Calendar, FinanceSettings, ReaderName
 from substrates.finance.statistics import sharpe, t_statistic
 from substrates.finance.team import Team
 
@@ -49,6 +51,9 @@ __all__ = ["Finance"]
 
 _SCORED_BY = ("agent", "desk", "evidence", "ground", "loops", "portfolio", "statistics", "substrate", "team")
 """Modules that a score depends on, besides the folders of directives, signals and market."""
+
+_READ_BY = ("language", "reader")
+"""And those that it depends on too where a model reads."""
 
 
 class Finance(Substrate):
@@ -73,39 +78,69 @@ class Finance(Substrate):
         self.panel = panel if panel is not None else load_panel(market.path, market.sectors)
         self.calendar = Calendar.of(self.panel.dates, self.settings)
         self._seeds: dict[str, Genome] = {}  # the admitted ones, in whose seats the controls sit
+        self._seats: dict[str, set[tuple[str, str]]] = {}  # of the admitted ones, by title: layer and role
+        self._reader: Reader | None = None if self.needs_model else DirectivesReader()
         self.clock = Clock(
             budget=self.settings.window,
             unit="market days",
             why="every team trades the same days, and none of them before they are over",
         )
 
+    @property
+    def needs_model(self) -> bool:
+        return self.settings.reader is ReaderName.openai
+
+    def equip(self, llm: LLM) -> None:
+        self._reader = FreeEnglishReader(llm, self.panel)
+
+    @property
+    def reader(self) -> Reader:
+        """One for all desks. Raises RuntimeError where nobody has equipped it."""
+        if self._reader is None:
+            raise RuntimeError("substrate.reader=openai asks a language model: call equip(llm) first")
+        return self._reader
+
+    def elsewhere(self, panel: Panel) -> Finance:
+        """The same domain with the same reader, in another world."""
+        other = type(self)(self.settings, panel)
+        other._reader = self._reader
+        return other
+
     @cached_property
     def desk(self) -> Desk:
         """Everything up to the end of the walk: the sealed days are not on this desk."""
-        return Desk(self.panel.until(self.calendar.end), self.settings.team())
+        return Desk(self.panel.until(self.calendar.end), self.settings.team(), self.reader)
 
     @cached_property
     def sealed(self) -> Desk:
         """All days. Only the audit and the findings may ask for it."""
-        return Desk(self.panel, self.settings.team())
+        return Desk(self.panel, self.settings.team(), self.reader)
 
     def admit(self, seeds: Mapping[str, Genome]) -> Sequence[str]:
         holders: dict[str, str] = {}
         remarks = []
         for name, genome in seeds.items():
-            if (problem := self.desk.problem(name, genome)) is not None:
-                raise UsageError(f"the agent {name!r} cannot take part: {problem[1]}. See docs/agents.md.")
-            agent = self.desk.agent(name, genome)
+            agent = self._admitted(name, genome)
             if agent.role in SINGLE_ROLES and agent.role in holders:
                 raise UsageError(
                     f"the agents {holders[agent.role]!r} and {name!r} both have the role {agent.role}, and a team has "
                     "at most one of it. Remove one of the two."
                 )
             holders[agent.role] = name
-            remarks += [f"{name}, line {line}: not read, so without effect: {text}" for line, text in agent.unread]
-            remarks += [f"{name}, {problem}" for problem in agent.problems]
+            self._seats.setdefault(agent.title, set()).add((agent.layer, agent.role))
+            remarks += [f"{name}, line {line}: {self.reader.fate}: {text}" for line, text in agent.unread]
+            remarks += [f"{name}, {problem}" for problem in agent.problems if agent.directives]
         self._seeds = dict(seeds)
         return remarks
+
+    def _admitted(self, name: str, genome: Genome) -> Agent:
+        """As the grammar alone reads it, for nothing is to be spent yet; who is all free English is let in."""
+        text = text_of(genome) or ""
+        agent = parse_agent(name, text)
+        may_be_read = self.reader.asks and seat_of(text)[1] and passages(text)
+        if (problem := problem_of(genome, agent)) is not None and not may_be_read:
+            raise UsageError(f"the agent {name!r} cannot take part: {problem[1]}. See docs/agents.md.")
+        return agent
 
     # -- time --------------------------------------------------------------------------------------
 
@@ -116,10 +151,11 @@ class Finance(Substrate):
         stop = start + self.settings.window
         common = {
             "purpose": purpose,
-            "evaluator": _evaluator(),
+            "evaluator": _evaluator() + (_hashed(*_READ_BY) if self.reader.asks else ""),
             "panel": self.panel.digest,
             "cost_bps": self.settings.cost_bps,
             "max_exposure": self.settings.max_exposure,
+            **self.reader.conditions,
         }
         if purpose == "audit":
             return {**common, "rows": [days.audit, days.audit_end]}
@@ -169,7 +205,7 @@ class Finance(Substrate):
         if desk.looks_ahead(agent):
             return Outcome("invalid", evidence={"reason": "its past changes with its future: it looks ahead"})
         series = desk.fitness(agent, self._team(desk, case), _rows(case.conditions))
-        return Outcome("ok", _finite(sharpe(series)), _figures(series))
+        return Outcome("ok", _finite(sharpe(series)), _figures(series), evidence.heard(agent))
 
     def measure(self, cases: Sequence[Case], bench: Bench) -> dict[str, Outcome]:
         """All champions in one pass over one team."""
@@ -236,7 +272,14 @@ class Finance(Substrate):
         return controls.controls(self, self._seeds)
 
     def brief(self) -> str:
-        return proposals.BRIEF
+        return words.brief(self.settings, self.panel)
+
+    def objections(self, genome: Genome) -> Sequence[str]:
+        """With a reader that asks, raises Spent and Halt where it does: what it reads here is not read again."""
+        if len(genome) != 1:
+            return [f"an agent is one Markdown file, not {len(genome)} files"]
+        agent = self.desk.agent("", genome)
+        return words.objections(agent, self._seats.get(agent.title, ()), self.panel)
 
     def numbers(self, genome: Genome) -> Numbers:
         return numbers.numbers(genome, len(self.panel.tickers))
@@ -264,14 +307,20 @@ def _figures(series: np.ndarray) -> dict[str, float]:
     return figures if not math.isfinite(t) else {**figures, "t": t}
 
 
-@cache
 def _evaluator() -> str:
     """The hash of the code that scores: where it changes, scores are no longer compared."""
+    return _hashed(*_SCORED_BY, "directives", "market", "signals")
+
+
+@cache
+def _hashed(*names: str) -> str:
+    """Of modules, and of folders with all that is in them."""
     root = resources.files("substrates.finance")
-    digest = hashlib.sha256()
-    files = [root / f"{name}.py" for name in _SCORED_BY]
-    for folder in ("directives", "market", "signals"):
-        files += [file for file in (root / folder).iterdir() if file.name.endswith((".py", ".lark"))]
+    digest, files = hashlib.sha256(), []
+    for name in names:
+        folder = root / name
+        within = [f for f in folder.iterdir() if f.name.endswith((".py", ".lark"))] if folder.is_dir() else []
+        files += within or [root / f"{name}.py"]
     for file in sorted(files, key=str):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:16]

@@ -22,6 +22,7 @@ class Canvas(Task):
     name = "canvas"
     entry = "engine.py"
     call = "draw"
+    asks = "draw(scene: dict) -> bytes, its pixels as RGB row by row; it raises any exception for a malformed scene."
     unit = "scene"
     measured = 3
 

@@ -24,6 +24,7 @@ class Liquid(Task):
     name = "liquid"
     entry = "engine.py"
     call = "render"
+    asks = "render(template: str, data: dict) -> str, the page; it raises any exception for a malformed template."
     unit = "page"
     measured = 20
 

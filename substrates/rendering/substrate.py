@@ -41,6 +41,7 @@ from evolve.substrate import (
     Substrate,
     content_key,
 )
+from substrates.rendering import words
 from substrates.rendering.findings import findings_of
 from substrates.rendering.meter import Engine, Meter, Wrong, has_valgrind
 from substrates.rendering.pareto import pareto
@@ -101,12 +102,10 @@ class Rendering(Substrate):
         return ()
 
     def brief(self) -> str:
-        return (
-            f"Make this {self.task.name} engine do less work ({self.metric.unit}) for the same answers. "
-            f"{self.task.entry} defines {self.task.call}(); it is pure Python with the standard library only. Every "
-            "answer must stay the same, byte for byte, also where the engine must refuse its input. Nothing is asked "
-            "twice: caches of answers are worthless. Importing is counted, compiling is not."
-        )
+        return words.brief(self.task, self.metric, self.deterministic)
+
+    def objections(self, genome: Genome) -> Sequence[str]:
+        return words.objections(self.task, genome)
 
     def conditions(self, generation: int, state: Mapping[str, Any], purpose: Purpose) -> Conditions:
         measured = "instructions" if self.deterministic else "time"

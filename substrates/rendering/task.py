@@ -21,12 +21,14 @@ class Job:
 class Task(ABC):
     """One kind of rendering: the file and the function that are called, and jobs for it.
 
-    `measured`: how many jobs make a trial's measured work worth more than its process's start.
+    `asks`: in a sentence, what the function takes, gives and raises. `measured`: how many jobs make a trial's measured
+    work worth more than its process's start.
     """
 
     name: str
     entry: str
     call: str
+    asks: str
     unit: str
     measured: int
 

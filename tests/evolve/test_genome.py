@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evolve.errors import UsageError
-from evolve.genome import Genome, Globs
+from evolve.genome import Genome, Globs, unreadable
 
 FILES = {"agent.md": "# Ünï\r\n", "src/b.py": "pass\n", "src/a/c.txt": "", "src.txt": "no line end"}
 
@@ -150,3 +150,41 @@ def test_a_change_is_broken_by_exactly_what_differs_and_may_not(one: dict[str, s
     assert (found is None) == (not wrong)
     assert found is None or found in wrong
     assert globs.broken_by(one, one) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "said"),
+    [
+        ("a.py", "def f(:\n", "a.py, line 1: invalid syntax"),
+        ("a.py", "x = (\n", "a.py, line 1: '(' was never closed"),
+        ("a.py", "a\0b", "null bytes"),
+        ("a.py", "(" * 100_000, "a.py"),
+        ("a.py", "-" * 200_000 + "1", "a.py: nested too deeply"),
+        ("a.py", "a" + ".b" * 100_000, "a.py: nested too deeply"),
+        ("a.py", "lambda:" * 50_000 + "1", "a.py: nested too deeply"),
+        ("a.py", "9" * 10_000, "a.py, line 1"),
+        ("a.py", "# coding: nowhere\n", "a.py: unknown encoding"),
+        ("b/a.json", '{"a": 1,}', "b/a.json: "),
+        ("a.json", "[" * 200_000, "a.json: nested too deeply"),
+        ("a.toml", "a = \n", "a.toml: Invalid value"),
+        ("a.toml", "a = " + "[" * 200_000, "a.toml: nested too deeply"),
+    ],
+)
+def test_what_cannot_be_parsed_says_where(path: str, text: str, said: str) -> None:
+    found = unreadable(path, text)
+    assert found is not None
+    assert said in found
+    assert "\n" not in found
+
+
+@given(st.sampled_from(["a.py", "a.json", "a.toml", "a.md", "py"]), st.text())
+def test_any_text_is_looked_at(path: str, text: str) -> None:
+    found = unreadable(path, text)
+    assert found is None or (path.startswith("a.") and path in found)
+
+
+def test_nothing_runs_and_what_is_sound_is_not_objected_to() -> None:
+    assert unreadable("a.py", "\ufeffraise SystemExit(1)\n") is None
+    assert unreadable("a.json", '{"a": [1, null]}') is None
+    assert unreadable("a.toml", "[a]\nb = 1\n") is None
+    assert unreadable("a.txt", "def f(:") is None

@@ -14,6 +14,7 @@ import pytest
 from plain_bench import SMALL, PlainBench, git, repository, state_of, write
 
 from evolve.errors import UsageError
+from evolve.genome import Genome
 from evolve.substrate import Case, GenomeSettings
 from substrates.command.auto import is_living, is_session_file, read_session
 from substrates.command.scope import named_files
@@ -206,3 +207,38 @@ def test_what_no_mutators_program_may_see(tmp_path: Path) -> None:
     substrate = Command(CommandSettings(repository=str(place), audit=str(tmp_path / "audit.sh")))
     assert set(substrate.unseen()) == {tmp_path / "audit.sh", substrate.base.home}
     assert place not in substrate.unseen()
+
+
+# -- a cheap look --------------------------------------------------------------------------------
+
+
+def test_only_what_was_changed_is_looked_at(tmp_path: Path) -> None:
+    files = {**SMALL, "src/old.py": "print 'two'\n", "src/a.py": "x = 1\n", "src/a.json": "{}", "src/c.toml": "a = 1\n"}
+    place = repository(tmp_path / "small", files)
+    substrate = Command(
+        CommandSettings(repository=str(place), measure="./measure.sh", metric="lines", direction="lower")
+    )
+    seeds = substrate.seeds(GenomeSettings(include=["src/**"]))
+    assert seeds is not None
+    seed = seeds["small"]
+    assert substrate.objections(seed) == []
+    assert substrate.objections(Genome({**seed, "src/old.py": "print 'three'\n"})) == []  # it is of another Python
+    (said,) = substrate.objections(Genome({**seed, "src/a.py": "def f(:\n"}))
+    assert said == "src/a.py, line 1: invalid syntax"
+    assert len(substrate.objections(Genome({**seed, "src/a.json": "{", "src/c.toml": "a = "}))) == 2
+    (new,) = substrate.objections(Genome({**seed, "src/new.py": "x = 1\n"}))
+    assert "new file" in new
+    for nasty in ("a\0b", "(" * 100_000, "-" * 200_000, "\ufeff", "lambda:" * 50_000):
+        assert len(substrate.objections(Genome({**seed, "src/a.py": nasty}))) <= 1
+
+
+def test_a_model_is_told_what_a_trial_is(tmp_path: Path) -> None:
+    place = repository(tmp_path / "small", SMALL)
+    settings = CommandSettings(
+        repository=str(place), measure="./measure.sh", metric="lines", direction="lower", seconds=7
+    )
+    said = Command(settings).brief()
+    for word in ("7 seconds", "lines", "lower is better", "./measure.sh", "no file may be added", "in turns"):
+        assert word in said
+    assert "files may be added" in Command(replace(settings, new_files=True)).brief()
+    assert "in turns" not in Command(replace(settings, deterministic=True)).brief()

@@ -1,0 +1,67 @@
+"""What a model is told about an engine, and what a cheap look finds wrong with its answer."""
+
+from __future__ import annotations
+
+import ast
+import platform
+import sys
+from collections.abc import Iterator
+
+from evolve.genome import Genome, unreadable
+from evolve.substrate import Metric
+from substrates.rendering.task import Task
+
+__all__ = ["brief", "objections"]
+
+_MOST = 8  # objections at once (an assumption: a model mends a few things at a time)
+
+
+def brief(task: Task, metric: Metric, counted: bool) -> str:
+    what = (
+        "Counted are all instructions that the process executes, those of Python's own C code too: a built-in, a "
+        "comprehension or a method of str, bytes, list and dict does in one call what a loop pays for at each step."
+        if counted
+        else "Measured is the processor time of the process, against its parent's on the same jobs."
+    )
+    return "\n\n".join(
+        [
+            f"Make this {task.name} engine do less work ({metric.unit}, less is better) for the same answers. "
+            f"{task.entry} defines {task.call}, which is called once a job: {task.asks}",
+            "Every answer must stay the same, byte for byte, also where the engine must raise. The visible jobs and "
+            "many hidden ones are checked before anything is measured, and every measured one as well; one wrong "
+            "answer and the change is worth nothing.",
+            f"It is plain Python {platform.python_version()} with the standard library only: no packages, no files, no "
+            "network, no other processes. The files lie in one folder that is first on the path and import each other "
+            f"by their bare names; they may be changed, added and removed, but {task.entry} and {task.call} stay.",
+            f"{what} Each job is new and each process starts afresh: caches of answers are worthless, tables that many "
+            "jobs share are not. Importing is counted, compiling is not; the garbage collector is off. Where the "
+            "evidence has `hot`, it is each function's share of the executed lines: begin there. Change one thing.",
+        ]
+    )
+
+
+def objections(task: Task, genome: Genome) -> list[str]:
+    """A sentence each; nothing of the genome runs."""
+    said = [] if task.entry in genome else [f"{task.entry} is missing: it must define {task.call}"]
+    for path, text in genome.items():
+        if (problem := unreadable(path, text)) is not None:
+            said.append(problem)
+        elif path.endswith(".py"):
+            said += _foreign(path, text, genome)
+    return said[:_MOST]
+
+
+def _foreign(path: str, text: str, genome: Genome) -> Iterator[str]:
+    """Imports of what is neither the standard library nor the genome's own."""
+    own = {name.partition("/")[0].removesuffix(".py") for name in genome}
+    for node in ast.walk(ast.parse(text.encode())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module]
+        else:
+            continue
+        for name in names:
+            root = name.partition(".")[0]
+            if root not in sys.stdlib_module_names and root not in own:
+                yield f"{path}, line {node.lineno}: it imports {name}, and only the standard library is there"
