@@ -63,9 +63,11 @@ def run(name: str, args: Sequence[str], capsys: pytest.CaptureFixture[str]) -> M
     return memory
 
 
-def test_a_finance_generation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_finance_generation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
-    args = ["+domain=finance", "mutator=openai", "selection.rewrite=2"]
+    args = ["+domain=finance", "mutator=openai", "selection.rewrite=2", "llm.answer=200"]
     first = run("one", args, capsys)
     assert len(first.verdicts) >= 1
     again = run("two", args, capsys)
@@ -77,7 +79,14 @@ def test_a_finance_generation_of_the_hybrid(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    args = ["+domain=finance", "mutator=hybrid", "llm=local", "selection.rewrite=6", "mutator.structure=0.2"]
+    args = [
+        "+domain=finance",
+        "mutator=hybrid",
+        "llm=local",
+        "selection.rewrite=6",
+        "mutator.structure=0.2",
+        "llm.answer=200",
+    ]
     more = ["run.name=one", "run.generations=1", "run.baselines=[]", "run.preflight=false"]
     assert main([*args, *more]) == 0
     kinds = {a.rewrite.kind for a in Memory(NoLedger(journal(LEDGER, "one"))).verdicts.values()}
@@ -93,6 +102,6 @@ def test_a_rendering_generation(
             pytest.skip(f"apt-get install {package}")
     monkeypatch.chdir(tmp_path)
     # The canvas engine is the smaller one; of a context of 8,192 tokens it and the answer take three quarters.
-    args = ["+domain=rendering", "substrate.task=canvas", "mutator=openai", "llm.context=8192"]
+    args = ["+domain=rendering", "substrate.task=canvas", "mutator=openai", "llm.context=8192", "llm.answer=150"]
     memory = run("one", [*args, "population.copies=1", "selection.rewrite=1"], capsys)
     assert len(memory.verdicts) == 1
