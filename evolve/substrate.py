@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from evolve.llm import LLM
 
 __all__ = [
+    "Around",
     "Attempt",
     "Bench",
     "Bout",
@@ -218,6 +219,15 @@ class Brief:
 
 
 @dataclass(frozen=True)
+class Around:
+    """What stands around a genome where somebody works on it: the files below `folder` but those at the paths
+    `without`, where a genome's own stand."""
+
+    folder: Path
+    without: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Control:
     """A known answer, run before a run: the ruler itself is tested.
 
@@ -305,6 +315,10 @@ class Substrate(ABC):
         Returns remarks for a person: what of the seeds has no effect, and why.
         """
         return ()
+
+    def around(self) -> Around | None:
+        """What a coding agent is given beside a genome's own files, which alone it may change; None: nothing."""
+        return None
 
     def unseen(self) -> Sequence[Path]:
         """What on this machine no mutator's program may see: hidden checks, and what is held out for the audit."""

@@ -50,37 +50,38 @@ def converse(
     turns: int = 4,
 ) -> Talk[T]:
     """Asks until `read` gives a value. Each kind of Complaint that it raises goes back to the model once; then, or
-    with no turns left, its `value` counts, or there is none.
+    with no turns left, the last `value` of a Complaint counts, or there is none.
 
     Raises Halt; and Spent, unless an earlier answer is good enough to go on with.
     """
     asked, heard = tuple(messages), set[str]()
     cost: Counter[str] = Counter()
     last: Complaint | None = None
+    good: Any = None  # what an earlier answer would do, for want of a better one
     for _ in range(turns):
         try:
             answer = llm.ask(Request(asked, schema, seed, model, most))
         except Failed as error:
             cost.update(error.cost)
-            return _ended(last, str(error), cost)
+            return _ended(good, str(error), cost)
         except Spent:
-            if last is None or last.value is None:
+            if good is None:
                 raise
-            return _ended(last, "", cost)
+            return _ended(good, "", cost)
         cost.update(answer.cost)
         try:
             return Talk(read(answer.text), cost=dict(cost))
         except Complaint as complaint:
             last = complaint
+            good = complaint.value if complaint.value is not None else good
         if last.kind in heard:
             break
         heard.add(last.kind)
         asked = (*messages, *_returned(llm, messages, answer, last))
-    return _ended(last, "it was not asked" if last is None else last.said, cost)
+    return _ended(good, "it was not asked" if last is None else last.said, cost)
 
 
-def _ended(last: Complaint | None, failed: str, cost: Mapping[str, float]) -> Talk[Any]:
-    value = None if last is None else last.value
+def _ended(value: Any, failed: str, cost: Mapping[str, float]) -> Talk[Any]:
     return Talk(value, "" if value is not None else failed, dict(cost))
 
 
@@ -89,13 +90,14 @@ def _returned(llm: LLM, messages: Sequence[Message], answer: Answer, complaint: 
     said = complaint.said[:SHOWN]
     if answer.cut:
         said += f" It also broke off at its limit of {llm.answer} tokens: say less."
-    room = (llm.context - llm.answer) * CHARACTERS - sum(len(m.content) for m in messages) - len(said)
+    room = (llm.context - llm.answer) * CHARACTERS - sum(len(m.content) for m in messages) - len(said) - len(_CUT)
     shown = answer.text[: max(0, min(SHOWN, room))]
     if len(shown) < len(answer.text):
-        shown += " […]"
+        shown += _CUT
     return Message("assistant", shown), Message("user", said)
 
 
+_CUT = " […]"
 FENCE = re.compile(r"```(?:json)?[ \t]*\n(.*?)```", re.DOTALL | re.IGNORECASE)
 
 

@@ -22,6 +22,7 @@ from typing import Any
 from evolve.errors import UsageError
 from evolve.genome import Genome, unreadable
 from evolve.substrate import (
+    Around,
     Attempt,
     Bench,
     Bout,
@@ -137,6 +138,9 @@ class Command(Substrate):
             if (problem := self._scope.problem(genome)) is not None:
                 raise UsageError(f"the agent {name!r} is none of {self.base.place}: {problem}.")
         return words.remarks(self.settings, self.base, self._scope, self._genome, self._ruler, self._laid)
+
+    def around(self) -> Around:
+        return Around(self.base.tree, frozenset(self._scope.texts))
 
     def unseen(self) -> Sequence[Path]:
         hidden = (Path(self.settings.audit).expanduser(),) if self.settings.audit else ()

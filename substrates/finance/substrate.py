@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, cached_property
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -115,6 +116,11 @@ class Finance(Substrate):
     def sealed(self) -> Desk:
         """All days. Only the audit and the findings may ask for it."""
         return Desk(self.panel, self.settings.team(), self.reader)
+
+    def unseen(self) -> Sequence[Path]:
+        """One's own prices: the sealed days are among them."""
+        path = self.settings.market.path
+        return () if path is None else (Path(path).resolve(),)
 
     def admit(self, seeds: Mapping[str, Genome]) -> Sequence[str]:
         holders: dict[str, str] = {}

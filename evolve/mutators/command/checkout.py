@@ -6,14 +6,18 @@ asked about it again; the files are read, and compared, by us.
 
 from __future__ import annotations
 
+import filecmp
 import os
+import shutil
+import stat
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evolve.errors import UsageError
 from evolve.genome import Genome, Globs
+from evolve.substrate import Around
 from evolve.workers.sandbox.folder import collect, fill, survey
 
 __all__ = ["BRIEF", "HYPOTHESIS", "Harvest", "Spoilt", "lay", "note", "reap"]
@@ -57,9 +61,12 @@ class Harvest:
     discarded: tuple[str, ...]
 
 
-def lay(folder: Path, parent: Genome, brief: str) -> Path:
-    """A repository in `folder`, which it makes: one commit of the parent's files. Returns the brief's file."""
+def lay(folder: Path, parent: Genome, brief: str, around: Around | None = None) -> Path:
+    """A repository in `folder`, which it makes: one commit of the parent's files, and of those around them. Returns the
+    brief's file."""
     folder.mkdir()
+    if around is not None:
+        _copy(around, folder)
     _fill(folder, {path: text.encode() for path, text in parent.items() if not _is_ours(path)})
     _git(["init", "--quiet", "--template=", "."], folder)
     with (folder / ".git" / "config").open("a", encoding="utf-8") as config:
@@ -83,10 +90,11 @@ def note(folder: Path) -> str:
     return found.get(HYPOTHESIS, b"").decode("utf-8", "replace")
 
 
-def reap(folder: Path, parent: Genome, editable: Globs) -> Harvest:
-    """What is there now, against the parent. Raises Spoilt."""
+def reap(folder: Path, parent: Genome, editable: Globs, around: Around | None = None) -> Harvest:
+    """What is there now, against the parent and what stood around it. Raises Spoilt."""
     before = {path: text.encode() for path, text in parent.items() if not _is_ours(path)}
-    folders = {path[:at] for path in before for at, letter in enumerate(path) if letter == "/"}
+    beside = () if around is None else _paths(around)
+    folders = {path[:at] for path in (*before, *beside) for at, letter in enumerate(path) if letter == "/"}
 
     def passed_over(path: str) -> bool:
         name = path.rpartition("/")[2]
@@ -97,6 +105,9 @@ def reap(folder: Path, parent: Genome, editable: Globs) -> Harvest:
     root = _opened(folder)
     try:
         there = survey(root, passed_over, _MOST)
+        spoilt = [path for path in beside if not _is_as_before(folder, path, there, around)]
+        for path in beside:
+            there.pop(path, None)
         new = _not_ignored(folder, before, [p for p in there if p not in before and p not in _JUNK])
         wanted = [path for path in (*before, *sorted(new)) if there.get(path) and (path in before or path in editable)]
         data = collect(root, wanted, largest, altogether)
@@ -104,7 +115,42 @@ def reap(folder: Path, parent: Genome, editable: Globs) -> Harvest:
         raise Spoilt(f"its checkout cannot be read: {error}") from None
     finally:
         os.close(root)
-    return _harvest(parent, before, {*before, *new}, there, data, editable)
+    harvest = _harvest(parent, before, {*before, *new}, there, data, editable)
+    return replace(harvest, discarded=(*harvest.discarded, *spoilt))
+
+
+def _copy(around: Around, folder: Path) -> None:
+    """Writable, whatever it was; links stay links."""
+
+    def left_out(inside: str, names: list[str]) -> list[str]:
+        below = Path(inside).relative_to(around.folder)
+        return [name for name in names if (below / name).as_posix() in around.without or name == ".git"]
+
+    shutil.copytree(around.folder, folder, symlinks=True, ignore=left_out, dirs_exist_ok=True)
+    for inside, _, names in os.walk(folder):
+        for path in (Path(inside), *(Path(inside, name) for name in names)):
+            if not path.is_symlink():
+                path.chmod(path.stat().st_mode | stat.S_IWUSR)
+
+
+def _paths(around: Around) -> tuple[str, ...]:
+    root = _opened(around.folder)
+    try:
+        found = survey(root, lambda path: path.rpartition("/")[2] == ".git", _MOST)
+    finally:
+        os.close(root)
+    return tuple(path for path in found if path not in around.without)
+
+
+def _is_as_before(folder: Path, path: str, there: Mapping[str, bool], around: Around | None) -> bool:
+    """Still the same file, or a link to the same place."""
+    if around is None or path not in there:
+        return False
+    old, new = around.folder / path, folder / path
+    if old.is_symlink():
+        return new.is_symlink() and os.readlink(old) == os.readlink(new)
+    # What `there` says is a regular file was one when nobody could change it any more.
+    return there[path] and filecmp.cmp(old, new, shallow=False)
 
 
 def _harvest(

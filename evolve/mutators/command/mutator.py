@@ -24,7 +24,7 @@ from evolve.mutators.command import checkout
 from evolve.mutators.command.agent import Agent, read_command
 from evolve.mutators.command.hypothesis import expected, hypothesis, last_lines, named
 from evolve.mutators.command.preface import preface
-from evolve.substrate import Brief, Rewrite
+from evolve.substrate import Around, Brief, Rewrite
 
 __all__ = ["Command"]
 
@@ -44,8 +44,8 @@ class Command(Mutator):
 
     reads_page: ClassVar[bool] = True
 
-    def __init__(self, agent: Agent, settings: MutatorSettings, editable: Globs) -> None:
-        self._agent, self._settings, self._editable = agent, settings, editable
+    def __init__(self, agent: Agent, settings: MutatorSettings, editable: Globs, around: Around | None = None) -> None:
+        self._agent, self._settings, self._editable, self._around = agent, settings, editable, around
         self._closed = False
 
     @classmethod
@@ -58,7 +58,8 @@ class Command(Mutator):
             raise UsageError(f"mutator.brief={settings.brief} is too short for an agent: give {_LEAST} or more.")
         if shutil.which("git") is None:
             raise UsageError("There is no `git` on the PATH; an agent works in a git repository. Install git.")
-        return cls(Agent.made(words, settings.seconds, workshop.hidden), settings, workshop.editable)
+        agent = Agent.made(words, settings.seconds, workshop.hidden)
+        return cls(agent, settings, workshop.editable, workshop.substrate.around())
 
     def remarks(self) -> Sequence[str]:
         return [self._agent.said]
@@ -76,14 +77,14 @@ class Command(Mutator):
         try:
             with _scratch() as scratch:
                 folder, text = scratch / "checkout", self._text(brief, hide)
-                file = checkout.lay(folder, brief.parent, text)
+                file = checkout.lay(folder, brief.parent, text, self._around)
                 return [self._judged(brief, self._run(folder, file, text), folder, hide)]
         except OSError as error:
             raise Halt(f"No agent could be started: {error}. Mend that (is the disk full?), then resume.") from error
 
     def _text(self, brief: Brief, hide: Hide) -> str:
         """The whole text, cut further where it would be too long for an argument."""
-        before = preface(brief, self._editable, self._settings.seconds)
+        before = preface(brief, self._editable, self._settings.seconds, self._around is not None)
         limit = self._settings.brief - len(before)
         while True:
             text = before + compose(brief, limit, length_price=self._settings.length_price, at_hand=True, hide=hide)
@@ -108,7 +109,7 @@ class Command(Mutator):
         genome, note, said = brief.parent, "", "no answer"
         try:
             note = hide(checkout.note(folder))
-            harvest = checkout.reap(folder, brief.parent, self._editable)
+            harvest = checkout.reap(folder, brief.parent, self._editable, self._around)
             said = hide(hypothesis(note, stdout, harvest, brief.parent))
             why = _ended(ran, self._settings.seconds, harvest) or _objection(harvest, brief.parent, hide)
             if not why:

@@ -11,13 +11,14 @@ from evolve.substrate import Brief
 __all__ = ["preface"]
 
 
-def preface(brief: Brief, editable: Globs, seconds: float) -> str:
-    """Some 1,500 characters."""
+def preface(brief: Brief, editable: Globs, seconds: float, more: bool = False) -> str:
+    """Some 1,500 characters. `more`: other files than the agent's own are there, too."""
+    what = "and what stands around them in their repository" if more else "and nothing else"
     globs = ", ".join(f"`{line(glob, 80)}`" for glob in editable.include[:20])
     but = ", ".join(f"`{line(glob, 80)}`" for glob in editable.exclude[:20])
     return f"""# Your task
 
-The folder that you are in is a git repository with the files of one agent of a population, and nothing else. Improve
+The folder that you are in is a git repository with the files of one agent of a population, {what}. Improve
 that agent: edit its files here, in place. Make one change, with one idea behind it; it will then be measured against
 the agent as it is. The brief below says what is measured and what was tried before.
 

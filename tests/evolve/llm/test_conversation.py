@@ -47,7 +47,7 @@ def test_a_complaint_goes_back_with_the_answer() -> None:
 
 
 def test_each_kind_is_said_once() -> None:
-    talk = converse(saying(["many", "1", "lots", "never asked for"]), ASKED, above_3)
+    talk = converse(saying(["many", "lots", "never asked for"]), ASKED, above_3)
     assert talk.value is None
     assert talk.failed == "'lots' is no number."
     assert talk.cost["calls"] == 3
@@ -56,6 +56,10 @@ def test_each_kind_is_said_once() -> None:
 def test_a_second_complaint_may_leave_something_to_go_on_with() -> None:
     talk = converse(saying(["1", "2"]), ASKED, above_3)
     assert (talk.value, talk.failed) == (2, "")
+
+
+def test_an_answer_that_would_do_outlives_a_worse_one() -> None:
+    assert converse(saying(["2", "nonsense", "nonsense"]), ASKED, above_3).value == 2
 
 
 def test_turns_end() -> None:

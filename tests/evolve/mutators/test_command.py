@@ -21,7 +21,7 @@ from evolve.genome import Genome, Globs
 from evolve.mutators import Workshop
 from evolve.mutators.command import Command
 from evolve.run import Run
-from evolve.substrate import Brief, Rewrite
+from evolve.substrate import Around, Brief, Rewrite
 from evolve.testing import MutatorConformance
 from evolve.workers import LocalWorkers
 
@@ -51,6 +51,17 @@ def brief_of(parent: Genome = PARENT, **more: object) -> Brief:
     return Brief(**given)  # type: ignore[arg-type]
 
 
+class Standing(Toy):
+    """A domain whose genomes stand among other files."""
+
+    def __init__(self, around: Around | None) -> None:
+        super().__init__()
+        self._around = around
+
+    def around(self) -> Around | None:
+        return self._around
+
+
 class Desk:
     """Writes scripts and runs them as agents."""
 
@@ -66,10 +77,15 @@ class Desk:
         return path
 
     def mutator(
-        self, command: str, seconds: float = 60.0, hidden: tuple[Path, ...] = (), editable: Globs = EDITABLE
+        self,
+        command: str,
+        seconds: float = 60.0,
+        hidden: tuple[Path, ...] = (),
+        editable: Globs = EDITABLE,
+        around: Around | None = None,
     ) -> Command:
         settings = MutatorSettings(name="command", command=command, seconds=seconds)
-        made = Command.make(Workshop(Toy(), settings, editable=editable, hidden=hidden))
+        made = Command.make(Workshop(Standing(around), settings, editable=editable, hidden=hidden))
         self.made.append(made)
         return made
 
@@ -486,3 +502,39 @@ open(".evolve/HYPOTHESIS.md", "w").write(f"half a step on from {number:g}")
         workers.close()
     assert [a.verdict for a in record.attempts] == ["keep"] * 8
     assert record.attempts[-1].rewrite.hypothesis.startswith("half a step on from ")
+
+
+AROUND = {
+    "lib/data.bin": b"\0\1", "lib/used.txt": b"used\n", "lib/tool.sh": b"#!/bin/sh\necho 4.0\n", "agent.txt": b"9.0\n",
+    ".github/ci.yml": b"on: push\n", "old.txt": b"gone with an earlier child\n",
+}  # fmt: skip
+
+
+@pytest.fixture
+def around(tmp_path: Path) -> Around:
+    folder = tmp_path / "around"
+    for path, data in AROUND.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
+    (folder / "lib" / "tool.sh").chmod(0o555)
+    (folder / "lib" / "link").symlink_to("used.txt")
+    (folder / "lib").chmod(0o555)
+    return Around(folder, frozenset({"agent.txt", "old.txt"}))
+
+
+def test_an_agent_finds_what_stands_around_a_genome_and_may_use_it(desk: Desk, around: Around) -> None:
+    script = desk.script("test ! -e old.txt && test -L lib/link && lib/tool.sh > agent.txt", shell=True)
+    rewrite = answer(desk.mutator(str(script), around=around), brief_of())
+    assert dict(rewrite.genome) == {**PARENT, "agent.txt": "4.0\n"}
+    assert "discarded" not in rewrite.hypothesis
+
+
+def test_what_an_agent_changed_around_is_discarded_and_told(desk: Desk, around: Around) -> None:
+    body = "echo 4.0 > agent.txt; echo x >> lib/used.txt; rm lib/data.bin; ln -sf /etc/passwd lib/link; rm -r .github"
+    script = desk.script(f"{body}; chmod 600 lib/tool.sh; echo 2 > lib/new.txt", shell=True)
+    rewrite = answer(desk.mutator(str(script), around=around, editable=Globs(("agent.txt", "lib/**"))), brief_of())
+    assert dict(rewrite.genome) == {**PARENT, "agent.txt": "4.0\n", "lib/new.txt": "2\n"}
+    for path in ("lib/used.txt", "lib/data.bin", "lib/link", ".github/ci.yml"):
+        assert path in rewrite.hypothesis
+    assert "tool.sh" not in rewrite.hypothesis
+    assert (around.folder / "lib" / "used.txt").read_bytes() == AROUND["lib/used.txt"]
