@@ -75,12 +75,14 @@ def content_key(*parts: Any) -> str:
 
 @dataclass(frozen=True)
 class Metric:
-    """What a score means. `honest`: in one sentence, how it could be gamed and what stops that."""
+    """What a score means. `honest`: in one sentence, how it could be gamed and what stops that. `effect`: the unit of
+    paired differences, where that is not the score's own."""
 
     name: str
     unit: str
     better: Literal["lower", "higher"]
     honest: str
+    effect: str = ""
 
     @property
     def sign(self) -> int:

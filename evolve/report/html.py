@@ -168,7 +168,7 @@ def _models(story: Story) -> list[Table]:
         (a.model, a.calls, a.failed, a.remembered, a.prompt_tokens, a.answer_tokens, a.usd, round(a.seconds, 1))
         for a in story.asked
     ]
-    return [Table("What language models were asked", columns, tuple(rows))]
+    return [Table("What language models were asked, for baselines too", columns, tuple(rows))]
 
 
 # -- parts -------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ def metric(settings: CommandSettings) -> Metric:
         honest="The measuring command runs the genome, so code could print or write a number of its own, skip work or "
         "notice that it is measured; what stops it is that the ruler is laid anew for every run, that exactly one "
         f"value counts, and {gate}; read a kept change before you merge it.",
+        effect="logarithm of the ratio: 0.01 is one percent" if settings.scale == "log" else "",
     )
 
 

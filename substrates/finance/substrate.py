@@ -68,6 +68,7 @@ class Finance(Substrate):
         honest="It could be gamed by luck on the days that chose the agent, by leverage or by looking ahead; so "
         "a child is judged on other days than its parent was, by differences net of costs, and no agent sees "
         "a day before it is over.",
+        effect="return a day, net of costs: 0.0001 is a basis point",
     )
     deterministic = True
     uses_team = True

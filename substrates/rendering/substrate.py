@@ -316,6 +316,7 @@ def _metric(task: Task, counted: bool) -> Metric:
         f"It is the {what}: an engine could leave work out, remember answers or meddle with the count. Every answer is "
         "compared with the judge's outside the sandbox, every generation's duels have fresh jobs, and what counts is "
         f"counted {who}.",
+        effect="logarithm of parent's work over child's: 0.01 is one percent less",
     )
 
 

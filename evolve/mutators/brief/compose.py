@@ -86,9 +86,10 @@ def _opening(brief: Brief, fence: Fence, hide: Hide) -> str:
 def _rules(brief: Brief, length_price: float, at_hand: bool, hide: Hide) -> str:
     metric, clock = brief.metric, brief.clock
     unit = line(metric.unit, 60)
+    # Its number is in the unit of what the embedded mutator predicts; nobody else could use it.
     growth = (
-        f"Text has a price: every 100 characters of growth must be worth an effect of {length_price:g} ({unit}). "
-        "What shortens the genome for the same score is welcome.\n"
+        "Text has a price: what makes the genome longer must be worth it, and what shortens it for the same score is "
+        "welcome.\n"
         if length_price > 0
         else ""
     )
@@ -100,6 +101,7 @@ def _rules(brief: Brief, length_price: float, at_hand: bool, hide: Hide) -> str:
     )
     return (
         f"\n\n## What is measured\n\nMetric: {line(metric.name, 100)} ({unit}); {metric.better} is better.\n"
+        f"Effects are paired differences to the parent, > 0 is better, in {line(metric.effect, 100) or unit}.\n"
         f"Clock: every trial gets the same, {clock.budget:g} {line(clock.unit, 60)}. {line(clock.why)}\n"
         f"\n## What may be edited\n\n{edited}"
         f"{growth}\n## The genome\n\n"

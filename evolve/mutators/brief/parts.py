@@ -50,7 +50,7 @@ def sections(brief: Brief, hide: Hide, at_hand: bool) -> list[Part]:
         ),
         Part(
             "Attempts on this agent so far",
-            f"{_counted(brief.past)} Effects: paired differences to the parent, > 0 is better, ± one standard error.",
+            f"{_counted(brief.past)} Effects are with ± one standard error.",
             _attempts(brief.past, hide),
             3.0,
         ),

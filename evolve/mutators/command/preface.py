@@ -27,8 +27,7 @@ the agent as it is. The brief below says what is measured and what was tried bef
 - Nobody can answer a question. You have {seconds:g} seconds; then you are killed, and nothing of what you did counts.
   Start nothing that runs longer, and end by yourself, with exit code 0, when you are done.
 - Before you end, write `{HYPOTHESIS}`: on its first line, in one sentence, what you changed and why that should help.
-  If you can, a second line `expected: NUMBER`: by how much you expect the {line(brief.metric.name, 60)} to be better,
-  in {line(brief.metric.unit, 60)} (more than 0: better).
+  If you can, a second line `expected: NUMBER`: the effect that you expect, in the unit of effects (above 0: better).
 - {RULE}
 
 """

@@ -49,7 +49,7 @@ class Edit:
 
 @dataclass(frozen=True)
 class Proposal:
-    """An answer. `expected`: the predicted effect, in the unit of the evidence; `files`: whole texts by path."""
+    """An answer. `expected`: the predicted effect, in the unit of effects; `files`: whole texts by path."""
 
     hypothesis: str
     expected: float | None

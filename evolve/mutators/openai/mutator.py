@@ -35,7 +35,7 @@ kept only if it is better beyond the noise.
 {RULE}
 Answer with one JSON object and nothing else:
 {{"hypothesis": "one line: what is changed, and why that helps",
-"expected": the predicted effect as a number in the unit of the metric, > 0 is better; or null,
+"expected": the predicted effect as a number in the unit of effects, > 0 is better; or null,
 "edits": [{{"path": "file", "search": "text of the file", "replace": "what takes its place"}}],
 "files": [{{"path": "file", "text": "all of its new text"}}]}}
 `search` is copied exactly from the file, with enough around it to be there only once. `files` is for a new file, or \
