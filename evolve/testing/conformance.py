@@ -118,6 +118,24 @@ class SubstrateConformance:
         assert all(isinstance(b, Bout) for b in bouts)
         assert bouts[0] == bouts[1]
 
+    def test_numbers_that_were_moved_are_found_again(self) -> None:
+        substrate, seeds = self.make()
+        for genome in seeds.values():
+            numbers = substrate.numbers(genome)
+            if numbers is None:
+                continue
+            assert numbers.put([n.value for n in numbers.all]) == genome
+            moved = numbers.put([n.fitted(n.value + n.scale / 4) for n in numbers.all])
+            again = None if moved is None else substrate.numbers(moved)
+            assert again is None or [n.place for n in again.all] == [n.place for n in numbers.all]
+
+    def test_objections_are_sentences_and_seeds_meet_none(self) -> None:
+        substrate, seeds = self.make()
+        substrate.admit(seeds)
+        for genome in seeds.values():
+            assert list(substrate.objections(genome)) == []
+        assert all(said.strip() for said in substrate.objections(self.broken))
+
     def test_ranks_every_lineage(self) -> None:
         substrate, seeds = self.make()
         bench, workers = self._bench(substrate)
