@@ -67,7 +67,7 @@ def test_a_finance_generation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    args = ["+domain=finance", "mutator=openai", "selection.rewrite=2", "llm.answer=200"]
+    args = ["+domain=finance", "mutator=openai", "selection.rewrite=2", "llm.answer=150", "mutator.brief=6000"]
     first = run("one", args, capsys)
     assert len(first.verdicts) >= 1
     again = run("two", args, capsys)
@@ -101,7 +101,8 @@ def test_a_rendering_generation(
         if shutil.which(part) is None:
             pytest.skip(f"apt-get install {package}")
     monkeypatch.chdir(tmp_path)
-    # The canvas engine is the smaller one; of a context of 8,192 tokens it and the answer take three quarters.
-    args = ["+domain=rendering", "substrate.task=canvas", "mutator=openai", "llm.context=8192", "llm.answer=150"]
-    memory = run("one", [*args, "population.copies=1", "selection.rewrite=1"], capsys)
+    # Of the engine one file may be edited, so that a small context holds it.
+    args = ["+domain=rendering", "substrate.task=canvas", "genome.include=[blend.py]", "mutator.brief=5000"]
+    more = ["mutator=openai", "llm.answer=150", "population.copies=1", "selection.rewrite=1"]
+    memory = run("one", [*args, *more], capsys)
     assert len(memory.verdicts) == 1
