@@ -6,8 +6,8 @@
 The engine, the ledger and the client are the real ones; the server is on this machine, answers after so many seconds
 and does nothing meanwhile; the domain and the mutator are as small as they can be. Forty lineages are rewritten in one
 generation. With answers of 2 s and 8 in flight the ideal is 40 / 8 * 2 = 10 s: from there all overhead of the run
-counts, its ledger, its trials and its findings included. Twice as many rewrites are under way as calls are in flight
-(mutator.concurrency and llm.concurrency): while one answer is tried and written down, another is asked for.
+counts, its ledger, its trials and its findings included. As many rewrites are under way as `mutator=openai` lets be
+(mutator.concurrency=64): while one answer is tried and written down, another is asked for.
 
 Promised: 1.05 times the ideal at most.
 """
@@ -98,7 +98,7 @@ def pace(rewrites: int, seconds: float, concurrency: int) -> Pace:
         domain="nothing",
         run=RunSettings(generations=1, baselines=[], preflight=False),
         selection=SelectionSettings(rewrite=rewrites, donors=0),
-        mutator=MutatorSettings(name="asking", concurrency=2 * concurrency),
+        mutator=MutatorSettings(name="asking", concurrency=64),
         audit=AuditSettings(AuditWhen.never),
     )
     seeds = {f"line-{number}": Genome({"agent.md": f"agent {number}\n"}) for number in range(rewrites)}
