@@ -181,7 +181,7 @@ def _listed(settings: LLMSettings, client: Client, base_url: str, key: str | Non
     try:
         return client.listed()
     except openai.AuthenticationError as error:
-        said = scrub(words(error.response.content), [key] if key else [])
+        said = words(scrub(error.response.content.decode(errors="replace"), [key] if key else []).encode())
         raise UsageError(
             f"{base_url} refuses the key that {settings.key} holds ({error.status_code}: {said})."
         ) from None

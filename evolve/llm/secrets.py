@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 
 __all__ = ["scrub", "secrets_of"]
 
@@ -17,8 +19,22 @@ def secrets_of(environ: Mapping[str, str]) -> frozenset[str]:
 
 
 def scrub(text: str, secrets: Collection[str]) -> str:
-    """The text with `[secret]` where a secret stood; one shorter than 8 characters is none."""
+    """With `[secret]` where a secret stood, also as JSON may write it; one shorter than 8 characters is none."""
     for secret in sorted(secrets, key=len, reverse=True):  # one may hold another
         if len(secret) >= SHORTEST:
             text = text.replace(secret, "[secret]")
+            if "\\" in text:  # else no sign of it can be escaped
+                text = _escaped(secret).sub("[secret]", text)
     return text
+
+
+@lru_cache
+def _escaped(secret: str) -> re.Pattern[str]:
+    """The secret with any of its signs escaped: whoever reads the JSON would have it back."""
+    return re.compile("".join(f"(?:{'|'.join(_written(sign))})" for sign in secret))
+
+
+def _written(sign: str) -> list[str]:
+    units = sign.encode("utf-16-be", "surrogatepass").hex()
+    hexadecimal = "".join(rf"\\u(?i:{units[i : i + 4]})" for i in range(0, len(units), 4))
+    return [hexadecimal, re.escape(json.dumps(sign)[1:-1]), re.escape(sign), *([r"\\/"] if sign == "/" else [])]

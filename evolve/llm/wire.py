@@ -138,7 +138,7 @@ class Wire:
         sdk = await self._client()
         try:
             async with asyncio.timeout(self._settings.timeout):
-                return completion(await self._answered(sdk, asked))
+                return completion(self._cleaned(await self._answered(sdk, asked)))
         except TimeoutError:
             raise Trouble(f"no answer within llm.timeout={self._settings.timeout:g} s", (0, 0)) from None
         except Refused as error:
@@ -192,8 +192,8 @@ class Wire:
     async def _judged(
         self, sdk: openai.AsyncOpenAI, asked: Asked, error: openai.APIStatusError
     ) -> Trouble | Hopeless | Halt:
-        status, body = error.status_code, error.response.content
-        said = f"{status}: {self._clean(words(body))}"
+        status, body = error.status_code, self._cleaned(error.response.content)
+        said = f"{status}: {words(body)}"
         if status in (401, 403):
             return Halt(f"The model's server {self._base_url} refuses the key ({said}). llm.key says where it is.")
         if status == 402 or code(body) == "insufficient_quota":
@@ -210,6 +210,10 @@ class Wire:
             return Trouble(said, after=retry_after(error.response.headers))
         return Hopeless(f"the server refuses the request ({said})")
 
+    def _cleaned(self, body: bytes) -> bytes:
+        """Before anything of it is cut: half a key is one, too."""
+        return self._clean(body.decode(errors="replace")).encode()
+
     async def _known(self, sdk: openai.AsyncOpenAI) -> list[str]:
         try:
             async with asyncio.timeout(CONNECT):
@@ -225,7 +229,7 @@ class Wire:
 
     async def _listed(self, sdk: openai.AsyncOpenAI) -> list[str]:
         try:
-            return listed((await sdk.get("/models", cast_to=httpx2.Response)).content)
+            return listed(self._cleaned((await sdk.get("/models", cast_to=httpx2.Response)).content))
         except TooLong:
             return []
 

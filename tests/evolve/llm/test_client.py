@@ -262,6 +262,28 @@ def test_no_secret_leaves(connected: Connected, tmp_path: Path, monkeypatch: pyt
     assert "Here it is" not in json.dumps(books.calls)  # never a prompt
 
 
+@pytest.mark.parametrize("code", [400, 401, 404, 500, 200])
+@pytest.mark.parametrize("before", [300 - len(KEY) + n for n in (1, 8)])
+def test_no_part_of_a_key_is_left_where_a_text_is_cut(connected: Connected, code: int, before: int) -> None:
+    said = "-" * before + KEY
+    body = {"choices": [{"message": {"content": None, "refusal": said}}]} if code == 200 else {"error": said}
+
+    with ScriptedServer(lambda request, number: Status(code, json.dumps(body))) as server:
+        llm, _ = connected(server, patience=0.0)
+        with pytest.raises((Failed, Halt)) as caught:
+            llm.ask(asks())
+    assert "---" in str(caught.value)
+    assert KEY[:5] not in str(caught.value)
+
+
+def test_no_key_leaves_that_an_answer_has_escaped(connected: Connected) -> None:
+    escaped = "".join(f"\\u{ord(sign):04x}" for sign in KEY)
+    with ScriptedServer(lambda request, number: f'{{"hypothesis": "{escaped}"}}') as server:
+        llm, books = connected(server)
+        assert json.loads(llm.ask(asks()).text) == {"hypothesis": "[secret]"}
+    assert escaped not in str(books.calls)
+
+
 def test_half_a_surrogate_pair_is_sent_as_a_sign(connected: Connected) -> None:
     body = {"choices": [{"message": {"content": "\ud800 b"}}]}
     with ScriptedServer(lambda request, number: Body(body)) as server:

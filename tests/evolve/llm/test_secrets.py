@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,6 +33,19 @@ def test_the_longer_one_goes_first() -> None:
 def test_a_secret_is_gone(secret: str, before: str, after: str) -> None:
     scrubbed = scrub(before + secret + after, [secret])
     assert secret not in scrubbed.replace("[secret]", "\0")
+
+
+@given(long, st.lists(st.booleans(), min_size=30, max_size=30), st.booleans())
+def test_a_secret_that_json_would_give_back_is_gone(secret: str, escaped: list[bool], upper: bool) -> None:
+    def written(sign: str) -> str:
+        units = sign.encode("utf-16-be", "surrogatepass").hex()
+        units = units.upper() if upper else units
+        return "".join(f"\\u{units[i : i + 4]}" for i in range(0, len(units), 4))
+
+    text = "".join(
+        written(sign) if all_of_it else json.dumps(sign)[1:-1] for sign, all_of_it in zip(secret, escaped, strict=False)
+    )
+    assert secret not in json.loads(scrub(f'"so: {text}."', [secret])).replace("[secret]", "\0")
 
 
 @given(st.text(), st.lists(st.text(max_size=7)))
