@@ -14,7 +14,7 @@ from diskcache.core import MODE_PICKLE  # type: ignore[import-untyped]
 
 __all__ = ["Answers"]
 
-BROKEN = (OSError, sqlite3.Error, diskcache.Timeout, zlib.error, ValueError)
+BROKEN = (OSError, sqlite3.Error, diskcache.Timeout, zlib.error, ValueError, TypeError)
 """What reading and writing such a folder may raise: a full disk, somebody else's hand."""
 
 

@@ -32,8 +32,8 @@ WORTH = 1.0  # seconds: what was paid for is worth a flush of the ledger, howeve
 
 @dataclass(frozen=True)
 class Identity:
-    """Who is asked, as far as an answer depends on it. `name`: of the server or of the model's file; never a port.
-    `where`: the server as a person is told."""
+    """Who is asked. `name`: of the server or of the model's file, under which answers are kept for other runs; never a
+    port. `where`: the server as a person is told."""
 
     name: str
     where: str
@@ -129,8 +129,9 @@ class Client(LLM):
 
     def _answered(self, key: str, asked: Asked) -> Answer:
         """From the disk or the network; recorded."""
-        kept = self._answers.get(key) if self._answers is not None else None
-        if kept is not None and (answer := _kept(kept)) is not None:
+        shelf = content_key(self._identity.name, key)
+        kept = self._answers.get(shelf) if self._answers is not None else None
+        if kept is not None and (answer := self._kept(kept)) is not None:
             self._note(key, asdict(answer), 0.0)
             return answer
         lost: list[Call] = []
@@ -142,8 +143,17 @@ class Client(LLM):
         call = asdict(answer)
         self._note(key, call, max(answer.seconds, WORTH))
         if self._answers is not None:
-            self._answers.put(key, call)
+            self._answers.put(shelf, call)
         return answer
+
+    def _kept(self, call: Call) -> Answer | None:
+        """An answer of another run, which this one does not pay; None where somebody else's hand was in it."""
+        try:
+            answer = _answer(call)
+        except TypeError:
+            return None
+        told = isinstance(answer.text, str) and answer.model in self.models
+        return replace(answer, text=self._clean(answer.text), paid=False) if told else None
 
     def _run(self, task: Coroutine[Any, Any, T]) -> T:
         try:
@@ -161,9 +171,9 @@ class Client(LLM):
         )
 
     def _key(self, asked: Asked) -> str:
-        """The same request of the same server is the same call, whatever run it is in."""
+        """The same request is the same call, wherever the server was when it answered: a run that goes on may have
+        another address. Other runs, which may have another server, look by the server's name as well."""
         return content_key(
-            self._identity.name,
             asked.model,
             [[message.role, message.content] for message in asked.messages],
             asked.schema,
@@ -224,15 +234,6 @@ _FIELDS = tuple(field.name for field in fields(Answer))
 
 def _answer(call: Call) -> Answer:
     return Answer(**{name: call[name] for name in _FIELDS if name in call})
-
-
-def _kept(call: Call) -> Answer | None:
-    """An answer of another run, which this one does not pay; None where somebody else's hand was in it."""
-    try:
-        answer = _answer(call)
-    except TypeError:
-        return None
-    return replace(answer, paid=False) if isinstance(answer.text, str) else None
 
 
 def _cost(call: Call) -> dict[str, float]:

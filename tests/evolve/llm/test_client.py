@@ -130,19 +130,17 @@ def test_a_broken_cache_costs_money_and_no_run(connected: Connected, tmp_path: P
     assert "cannot be kept" in books.says[0]
 
 
-def test_a_pickle_in_the_cache_is_not_read(connected: Connected, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("mode", "value"), [(4, b"cos\nsystem\n."), (1, "a text"), (1, 7), (1, b"{")])
+def test_no_pickle_in_the_cache_is_read_nor_what_is_no_json(
+    connected: Connected, tmp_path: Path, mode: int, value: object
+) -> None:
     import diskcache
 
     with ScriptedServer(lambda request, number: "hello") as server:
-        llm, books = connected(server)
-        llm.ask(asks())
-        (key,) = books.calls
+        connected(server)[0].ask(asks())
         with diskcache.Cache(str(tmp_path / "answers")) as cache:
-            # As a pickle, under the key that a JSON disk looks for.
-            row = diskcache.JSONDisk(str(tmp_path / "answers")).put(key)[0]
-            cache._sql("UPDATE Cache SET mode = 4, value = ? WHERE key = ?", (b"cos\nsystem\n.", row))
-        llm, books = connected(server)
-        assert llm.ask(asks()).paid
+            assert cache._sql("UPDATE Cache SET mode = ?, value = ?", (mode, value)).rowcount == 1
+        assert connected(server)[0].ask(asks()).paid
 
 
 def test_known_calls_cost_nothing(connected: Connected) -> None:
@@ -156,6 +154,45 @@ def test_known_calls_cost_nothing(connected: Connected) -> None:
             llm.ask(asks(seed=1))
     assert len(server.requests) == 1
     assert not later.calls
+
+
+def test_a_run_that_goes_on_elsewhere_pays_for_nothing_twice(connected: Connected) -> None:
+    with ScriptedServer(lambda request, number: f"answer {number}") as server:
+        llm, books = connected(server)
+        first = llm.ask(asks())
+        elsewhere = f"http://localhost:{server.port}/v1"
+        llm, later = connected(server, books.calls, base_url=elsewhere)
+        assert llm.ask(asks()) == first
+        assert not later.calls
+        # Another run knows nothing of this: another server may have answered otherwise.
+        llm, other = connected(server, base_url=elsewhere)
+        assert llm.ask(asks()).text == "answer 1"
+        assert len(other.paid) == 1
+
+
+@pytest.mark.parametrize("hand", [{"text": 7}, {"model": ["a list"]}, {"text": None}, {"model": "another"}])
+def test_an_answer_on_the_disk_that_is_none_is_asked_for(
+    connected: Connected, tmp_path: Path, hand: dict[str, Any]
+) -> None:
+    import diskcache
+
+    with ScriptedServer(lambda request, number: f"answer {number}") as server:
+        connected(server)[0].ask(asks())
+        with diskcache.Cache(str(tmp_path / "answers"), disk=diskcache.JSONDisk) as cache:
+            (key,) = list(cache)
+            cache[key] = {**cache[key], **hand}
+        assert connected(server)[0].ask(asks()).text == "answer 1"
+
+
+def test_what_the_disk_holds_is_cleaned_again(connected: Connected, tmp_path: Path) -> None:
+    import diskcache
+
+    with ScriptedServer(lambda request, number: "hello") as server:
+        connected(server)[0].ask(asks())
+        with diskcache.Cache(str(tmp_path / "answers"), disk=diskcache.JSONDisk) as cache:
+            (key,) = list(cache)
+            cache[key] = {**cache[key], "text": f"\ud800 {KEY}"}
+        assert connected(server)[0].ask(asks()).text == "? [secret]"
 
 
 def test_what_was_asked_before_is_recorded_when_there_is_a_ledger(tmp_path: Path) -> None:
