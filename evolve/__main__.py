@@ -39,7 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = list(sys.argv[1:] if argv is None else argv)
     try:
         return _dispatch(args)
-    except (UsageError, Halt, Spent) as error:
+    except Spent as error:
+        print(f"evolve: {error}. Give more to go on.", file=sys.stderr)
+    except (UsageError, Halt) as error:
         print(f"evolve: {error}", file=sys.stderr)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):

@@ -172,8 +172,11 @@ class Run:
             started, tried = time.monotonic(), len(self._state.attempts)
             try:
                 outcomes = generation(self._parts, self._state, self._scribe)
-            except (Halt, Spent) as gone:  # Spent: by the domain itself; of a rewrite it is recorded, and ends the run
+            except Halt as gone:
                 self._stopping = str(gone)
+                break
+            except Spent as gone:  # by the domain itself: of a rewrite it is recorded, and ends the run
+                self._stopping = f"{gone}; resume the run with a larger cap"
                 break
             if self._settings.audit.when is AuditWhen.generation:
                 self._audit_now()

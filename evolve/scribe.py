@@ -38,7 +38,6 @@ class Recorder:
         return commit
 
     def attempt(self, state: State, attempt: Attempt, parents: Sequence[str]) -> str:
-        cost = attempt.rewrite.cost.get("usd")
         trailers = {
             "Status": attempt.verdict,
             "Score": _number(attempt.outcome.score),
@@ -49,7 +48,7 @@ class Recorder:
             "Expected": _number(attempt.rewrite.expected),
             "Seconds": _number(attempt.outcome.seconds),
             "Mutator": f"{self._mutator} {attempt.rewrite.kind}",
-            "Cost": "0" if cost is None else f"{cost:.6g} USD",
+            "Cost": _cost(attempt.rewrite.cost),
         }
         commit = self._commit(state, attempt.lineage, attempt.genome, parents, attempt.rewrite.hypothesis, trailers)
         key = content_key(attempt.lineage, attempt.generation, attempt.genome.digest)
@@ -175,6 +174,12 @@ def _scores(outcomes: Mapping[str, Outcome]) -> dict[str, float | None]:
 
 def _digests(champions: Mapping[str, Genome]) -> dict[str, str]:
     return {name: genome.digest for name, genome in champions.items()}
+
+
+def _cost(cost: Mapping[str, float]) -> str:
+    if "usd" in cost:
+        return f"{cost['usd']:.6g} USD"
+    return "unknown" if cost.get("calls") else "0"
 
 
 def _number(value: float | None) -> str:

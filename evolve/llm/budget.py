@@ -94,4 +94,4 @@ class Budget:
             "usd": f"{self._paid['usd']:.4g} USD",
         }
         over = "" if name == "calls" else f" over {paid['calls']}"
-        return f"llm.budget.{name}={cap:g} is spent: {paid[name]}{over}. Give more to go on: llm.budget.{name}=…"
+        return f"llm.budget.{name}={cap:g} is spent: {paid[name]}{over}"

@@ -65,7 +65,8 @@ def _results(story: Story, path: Path) -> None:
 
 def _row(run: str, t: Try) -> dict[str, Any]:
     fields = asdict(t)
-    lists = {"parents": ",".join(t.parents), "donors": ",".join(t.donors), "cost_usd": t.cost.get("usd", 0.0)}
+    usd = t.cost.get("usd", None if t.cost.get("calls") else 0.0)  # calls without a price: nobody knows
+    lists = {"parents": ",".join(t.parents), "donors": ",".join(t.donors), "cost_usd": usd}
     del fields["cost"]
     return {"run": run, **fields, **lists}
 

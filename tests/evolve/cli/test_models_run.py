@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from evolve.__main__ import main
@@ -103,6 +104,18 @@ def test_a_run_keeps_its_books_and_its_key_to_itself(
     assert KEY not in out + "".join(asked(server))
 
 
+def test_without_a_price_the_money_is_said_to_be_unknown(
+    server: ScriptedServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(args(server, "one", "llm.prices=[]", "run.generations=1")) == 0
+    assert "3 calls" in (out := capsys.readouterr().out)
+    assert "money that is not known, as llm.prices has no price of a model" in out
+    tried = [r for r in attempts(LEDGER, "one") if r.trailers["Status"] != "seed"]
+    assert {r.trailers["Cost"] for r in tried} == {"unknown"}
+    (table,) = Path("outputs").rglob("trials.parquet")
+    assert pd.read_parquet(table)["cost_usd"].isna().all()
+
+
 def test_the_same_run_again_costs_nothing_and_ends_with_the_same_trees(server: ScriptedServer) -> None:
     assert main(args(server, "one")) == 0
     before = len(server.requests)
@@ -121,8 +134,12 @@ def test_a_cap_ends_the_run_and_more_of_it_is_no_second_sitting(
     assert main(args(server, "one", "llm.budget.calls=4", "llm.concurrency=3")) == 0
     out = capsys.readouterr().out
     assert len(server.requests) == 4
-    assert "The run ended: llm.budget.calls=4 is spent: 4 calls" in out
+    assert "The run ended: llm.budget.calls=4 is spent: 4 calls (" in out
+    assert "to go on" not in out
     assert entries("one", "findings")
+    assert main(["resume=one", "llm.budget.calls=9"]) == 0
+    assert "The run ended: it was finished before" in capsys.readouterr().out
+    assert len(server.requests) == 4
 
 
 def test_killed_in_mid_call_it_pays_for_nothing_twice(server: ScriptedServer, tmp_path: Path) -> None:

@@ -108,7 +108,9 @@ def test_a_budget_that_is_too_small_stops_a_run_which_goes_on_with_more(
 ) -> None:
     poor = ("run.generations=2", "llm.cache=false", "llm.budget.calls=1")
     assert main(_run("poor", server, *poor)) == 0
-    assert "resume=poor" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "llm.budget.calls=1 is spent: 1 calls; resume the run with a larger cap" in out
+    assert "resume=poor" in out
     before = _readings(server)
     assert main(["resume=poor", "llm.budget.calls=9"]) == 0
     assert _readings(server) == before + len(AGENTS) - 1
@@ -121,4 +123,4 @@ def test_a_budget_that_is_too_small_for_a_preflight_is_said(
 ) -> None:
     other = ("llm.cache=false", "llm.budget.calls=1", "acceptance.level=0.2")  # a preflight that is not remembered
     assert main(_run("poorer", server, *other)) == 2
-    assert "llm.budget.calls=1 is spent" in capsys.readouterr().err
+    assert "llm.budget.calls=1 is spent: 1 calls. Give more to go on." in capsys.readouterr().err
