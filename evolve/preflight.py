@@ -72,11 +72,13 @@ def worlds(
             audit=AuditSettings(AuditWhen.never),
         )
         run = Run(short, world, lambda world=world: mutate(world), workers, seeds)  # type: ignore[misc]
-        findings = run.execute().findings
-        claimed = findings is not None and bool(findings.helped)
+        result = run.execute()
+        findings = result.findings
+        if findings is None or run.state.spent is not None:
+            yield Check(control.name, False, f"its run was cut short: {result.reason}")
+            continue
         wanted = control.kind == "planted"
-        said = "" if findings is None else findings.sentence
-        yield Check(control.name, claimed == wanted, said)
+        yield Check(control.name, bool(findings.helped) == wanted, findings.sentence)
 
 
 def _baseline(substrate: Substrate, bench: RecordedBench, seeds: Mapping[str, Genome]) -> Iterator[Check]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 
 from evolve.cli.configure import composed
 from evolve.cli.launch import build
@@ -14,15 +15,16 @@ __all__ = ["main"]
 def main(args: Sequence[str]) -> int:
     """1 when a check fails."""
     settings = composed(args)
-    built = build(settings)
     failed = 0
-    for one in preflight(settings, built.substrate, built.workers, built.seeds):
-        failed += _say(one.name, one.holds, one.said)
-    for one in worlds(
-        settings, built.substrate, lambda world: built.mutate(settings, world), built.workers, built.seeds
-    ):
-        failed += _say(one.name, one.holds, one.said)
-    built.close()
+    with closing(build(settings)) as built:
+        if built.llm is not None:
+            built.llm.attach({}, lambda key, call, seconds: None, print)  # no ledger: only what is said is of use
+        for one in preflight(settings, built.substrate, built.workers, built.seeds):
+            failed += _say(one.name, one.holds, one.said)
+        for one in worlds(
+            settings, built.substrate, lambda world: built.mutate(settings, world), built.workers, built.seeds
+        ):
+            failed += _say(one.name, one.holds, one.said)
     print(f"{failed} checks failed: a score of this domain cannot be believed yet." if failed else "All is well.")
     return 1 if failed else 0
 

@@ -11,7 +11,7 @@ import platform
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -61,12 +61,12 @@ class Built:
         return made
 
     def close(self) -> None:
-        """Ends what was started for it."""
+        """Ends what was started for it; may be called again."""
         for mutator in self.made:
             mutator.close()
-        self.workers.close()
         if self.llm is not None:
-            self.llm.close()
+            self.llm.close()  # a worker may wait for its answer
+        self.workers.close()
 
 
 def build(settings: Settings, seeds: Mapping[str, Genome] | None = None, *, rewrites: bool = True) -> Built:
@@ -79,26 +79,30 @@ def build(settings: Settings, seeds: Mapping[str, Genome] | None = None, *, rewr
     substrate: Substrate = load("substrates", settings.domain)(settings.substrate)
     asks = substrate.needs_model or (mutator is not None and mutator.needs_model)
     llm = connect(settings.llm, _answers(settings), known_only=mutator is None) if asks else None
-    if llm is not None and substrate.needs_model:
-        substrate.equip(llm)
-    own = substrate.seeds(settings.genome)
-    if seeds is None:
-        found = read_seeds(settings.population.path) if own is None else own
-        seeds = copied(found, settings.population.copies)
-    for name, genome in seeds.items():
-        if not settings.genome.globs.of(genome):
-            raise UsageError(
-                f"genome.include={settings.genome.include} and genome.exclude={settings.genome.exclude} leave nothing "
-                f"of {name!r} to edit. Its files: {', '.join(list(genome)[:12])}."
-            )
-    remarks = tuple(substrate.admit(seeds))
-    made = workers(settings.workers.slots, settings.workers.sandbox.value)
-    if substrate.sandboxed:
-        remarks = (*remarks, made.sandbox.said)
-    hidden = (_gitdir(settings), *substrate.unseen())
-    built = Built(substrate, seeds, made, llm, hidden=hidden)
-    if rewrites:
-        remarks = (*remarks, *built.mutate(settings).remarks())  # what it lacks is said now
+    with ExitStack() as undo:
+        if llm is not None:
+            undo.callback(llm.close)
+        if llm is not None and substrate.needs_model:
+            substrate.equip(llm)
+        own = substrate.seeds(settings.genome)
+        if seeds is None:
+            found = read_seeds(settings.population.path) if own is None else own
+            seeds = copied(found, settings.population.copies)
+        for name, genome in seeds.items():
+            if not settings.genome.globs.of(genome):
+                raise UsageError(
+                    f"genome.include={settings.genome.include} and genome.exclude={settings.genome.exclude} leave "
+                    f"nothing of {name!r} to edit. Its files: {', '.join(list(genome)[:12])}."
+                )
+        remarks = tuple(substrate.admit(seeds))
+        made = workers(settings.workers.slots, settings.workers.sandbox.value)
+        if substrate.sandboxed:
+            remarks = (*remarks, made.sandbox.said)
+        hidden = (_gitdir(settings), *substrate.unseen())
+        built = Built(substrate, seeds, made, llm, hidden=hidden)
+        if rewrites:
+            remarks = (*remarks, *built.mutate(settings).remarks())  # what it lacks is said now
+        undo.pop_all()
     return replace(built, remarks=remarks)
 
 
@@ -154,31 +158,30 @@ def check(settings: Settings) -> None:
 
 def launch(settings: Settings, plain: dict[str, Any], out: Path) -> float | None:
     """A new run, from preflight to its last word; the final score."""
-    console = Console()
-    built = build(settings)
-    path = Path(settings.ledger.repository)
-    if path.exists():
-        Repository.open(path, create=True)  # refuses what is no ledger before the preflight is waited for
-    name = settings.run.name
-    if name is not None and path.exists() and name in runs(path):
-        raise UsageError(f"run.name={name}: that run is in {path} already. Go on with it: resume={name}.")
-    console.begin(settings, built.substrate, len(built.seeds))
-    for remark in built.remarks:
-        console.say(printable(remark))
-    checks = _preflight(settings, built, path, console)
-    with _opened(settings, path) as ledger:
-        console.say(f"run {ledger.run}, recorded in {path}")
-        value = {
-            "settings": {**plain, "substrate": {**plain["substrate"], **built.substrate.pinned()}},
-            "versions": _versions(),
-            "domain": settings.domain,
-            "metric": asdict(built.substrate.metric),
-            "clock": asdict(built.substrate.clock),
-            "preflight": checks,
-            "conditions": dict(built.substrate.conditions(0, {}, "confirm")),
-        }
-        ledger.append(Entry("run", "run", value), summary=f"{ledger.run}: +domain={settings.domain}")
-        score = go(settings, built, ledger, path, out, console)
+    console, path = Console(), Path(settings.ledger.repository)
+    with closing(build(settings)) as built:
+        if path.exists():
+            Repository.open(path, create=True)  # refuses what is no ledger before the preflight is waited for
+        name = settings.run.name
+        if name is not None and path.exists() and name in runs(path):
+            raise UsageError(f"run.name={name}: that run is in {path} already. Go on with it: resume={name}.")
+        console.begin(settings, built.substrate, len(built.seeds))
+        for remark in built.remarks:
+            console.say(printable(remark))
+        checks = _preflight(settings, built, path, console)
+        with _opened(settings, path) as ledger:
+            console.say(f"run {ledger.run}, recorded in {path}")
+            value = {
+                "settings": {**plain, "substrate": {**plain["substrate"], **built.substrate.pinned()}},
+                "versions": _versions(),
+                "domain": settings.domain,
+                "metric": asdict(built.substrate.metric),
+                "clock": asdict(built.substrate.clock),
+                "preflight": checks,
+                "conditions": dict(built.substrate.conditions(0, {}, "confirm")),
+            }
+            ledger.append(Entry("run", "run", value), summary=f"{ledger.run}: +domain={settings.domain}")
+            score = go(settings, built, ledger, path, out, console)
     _fold(path)
     return score
 
@@ -201,7 +204,7 @@ def go(settings: Settings, built: Built, ledger: Ledger, path: Path, out: Path, 
         with _stoppable(run, console), console.live():
             result = run.execute()
     finally:
-        built.close()
+        built.close()  # while the ledger is open: what is still in flight may be recorded
     ledger.flush()
     story = write_report(path, ledger.run, out)
     console.end(result, path, ledger.run, out, spent(story) if story.asked else "")

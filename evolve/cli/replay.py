@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from evolve.cli.launch import build
@@ -26,13 +27,10 @@ def main(args: Sequence[str]) -> int:
     if attempt is None:  # _run_of has found one
         raise UsageError(f"{options.commit} names no attempt of {run}.")
     entries = memory.journal.entries
-    built = build(recorded_settings(entries), recorded_seeds(entries), rewrites=False)
-    if built.llm is not None:
-        built.llm.attach(memory.calls, lambda key, call, seconds: None, print)
-    try:
+    with closing(build(recorded_settings(entries), recorded_seeds(entries), rewrites=False)) as built:
+        if built.llm is not None:
+            built.llm.attach(memory.calls, lambda key, call, seconds: None, print)
         found = replay(memory, attempt, built.substrate, built.workers)
-    finally:
-        built.close()
     print(f"{attempt.commit[:10]} {attempt.lineage}, generation {attempt.generation} of {run}, {attempt.verdict}:")
     print(f"  {attempt.rewrite.hypothesis}")
     print(f"{'It holds' if found.holds else 'It does NOT hold'}: {found.said}.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -46,14 +47,15 @@ def main(args: Sequence[str]) -> int:
     entries = journal(path, run)
     given["ledger.repository"] = str(path)  # where it lies now
     settings = recorded_settings(entries, [f"{key}={value}" for key, value in given.items()])
-    built, console = build(settings, recorded_seeds(entries)), Console()
-    console.begin(settings, built.substrate, len(built.seeds))
-    for remark in built.remarks:
-        console.say(printable(remark))
-    _same_world(entries, built.substrate, console)
-    with Ledger.open(path, run, resume=True) as ledger:
-        console.say(f"run {run}, recorded in {path}")
-        go(settings, built, ledger, path, Path("outputs") / run, console)
+    console = Console()
+    with closing(build(settings, recorded_seeds(entries))) as built:
+        console.begin(settings, built.substrate, len(built.seeds))
+        for remark in built.remarks:
+            console.say(printable(remark))
+        _same_world(entries, built.substrate, console)
+        with Ledger.open(path, run, resume=True) as ledger:
+            console.say(f"run {run}, recorded in {path}")
+            go(settings, built, ledger, path, Path("outputs") / run, console)
     return 0
 
 

@@ -11,13 +11,16 @@ import pytest
 from test_run import SETTINGS, Tape, story
 from toy import SEEDS, Toy, ToySettings, guess
 
+from evolve.cli.launch import Built
 from evolve.config import MutatorSettings, RunSettings
 from evolve.errors import Halt, Spent
 from evolve.mutators import Mutator
+from evolve.preflight import worlds
 from evolve.run import Result, Run
-from evolve.substrate import Attempt, Brief, Rewrite
-from evolve.testing import Scripted
+from evolve.substrate import Attempt, Brief, Control, Rewrite
+from evolve.testing import Scripted, ScriptedLLM
 from evolve.workers import LocalWorkers
+from evolve.workers.local import Slot
 
 Script = Callable[[Brief], Sequence[Rewrite]]
 
@@ -171,3 +174,42 @@ def test_the_page_is_in_the_ledger_and_a_resumed_run_reads_the_same() -> None:
     assert {p["text"] for p in pages[:-1]} <= set(reader.pages)
     for cut in range(0, len(tape.entries), 5):
         assert story(once(Tape(list(tape.entries[:cut])))[0]) == story(whole)
+
+
+class Worlds(Toy):
+    """One world without anything to find."""
+
+    def controls(self) -> list[Control]:
+        return [Control("null world", "null", world=lambda: Toy(ToySettings()), generations=2)]
+
+
+@pytest.mark.parametrize("gone", [Halt("the server is gone"), Spent("llm.budget.calls=1 is spent")])
+def test_a_world_that_was_cut_short_says_nothing_of_the_ruler(gone: Exception) -> None:
+    def script(brief: Brief) -> list[Rewrite]:
+        raise gone
+
+    workers = LocalWorkers(2)
+    try:
+        (check,) = worlds(SETTINGS, Worlds(ToySettings()), lambda world: Scripted(script), workers, SEEDS)
+    finally:
+        workers.close()
+    assert not check.holds
+    assert str(gone) in check.said
+
+
+def test_a_worker_that_waits_for_an_answer_does_not_hold_up_the_end() -> None:
+    began, closed = threading.Event(), threading.Event()
+
+    class Silent(ScriptedLLM):
+        def close(self) -> None:
+            closed.set()
+
+    def waits(slot: Slot) -> bool:
+        began.set()
+        return closed.wait(20)
+
+    workers = LocalWorkers(1)
+    job = workers.submit(waits)
+    assert began.wait(20)
+    Built(Toy(), SEEDS, workers, Silent(lambda request: "")).close()
+    assert job.result(20)

@@ -21,7 +21,7 @@ from evolve.__main__ import main
 from evolve.ledger import Entry, attempts, journal
 from evolve.memory import Memory, NoLedger
 from evolve.testing import ScriptedServer
-from evolve.testing.server import Reply, Status
+from evolve.testing.server import Hang, Reply, Status
 
 KEY = "sk-nobody-may-ever-see-this-one"
 LEDGER = Path("lineages.git")
@@ -248,3 +248,28 @@ def test_a_refused_key(server: ScriptedServer, capsys: pytest.CaptureFixture[str
     error = capsys.readouterr().err
     assert "refuses the key that env:OPENAI_API_KEY holds" in error
     assert "sk-another" not in error
+
+
+def test_ctrl_c_ends_a_doctor_whose_server_is_silent(server: ScriptedServer, tmp_path: Path) -> None:
+    server.script = lambda request, number: Hang()
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "evolve", "doctor", "+domain=finance", "mutator=openai"),
+            *("llm.models=[scripted]", f"llm.base_url={server.base_url}"),
+        ],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    end = time.monotonic() + 200
+    while not server.requests and time.monotonic() < end:
+        time.sleep(0.05)
+    assert server.requests
+    process.send_signal(signal.SIGINT)
+    try:
+        out, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130, out
+    assert "evolve: stopped." in out
