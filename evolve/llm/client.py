@@ -43,7 +43,7 @@ class Identity:
 
 class Client(LLM):
     """`key`: None where the server needs none; `secrets`: what must not leave; `folder`: where answers are kept;
-    `first`: seconds before a request that failed is tried again."""
+    `first`: seconds before a request that failed is tried again; `known_only`: what is not known raises Halt."""
 
     def __init__(
         self,
@@ -55,8 +55,10 @@ class Client(LLM):
         prices: Prices,
         folder: Callable[[], Path],
         first: float = FIRST,
+        known_only: bool = False,
     ) -> None:
         self._settings, self._server, self._identity = settings, server, identity
+        self._known_only = known_only
         self._secrets = frozenset(secrets) | ({key} if key else frozenset())
         self._say: Callable[[str], None] = lambda text: None
         self._record: Record | None = None
@@ -134,6 +136,11 @@ class Client(LLM):
         if kept is not None and (answer := self._kept(kept)) is not None:
             self._note(key, asdict(answer), 0.0)
             return answer
+        if self._known_only:
+            raise Halt(
+                "This needs an answer of a model that is not recorded, and nobody is asked now. Check out the version "
+                "of evolve that made the run."
+            )
         lost: list[Call] = []
         try:
             answer = self._run(self._line.ask(asked, lost))

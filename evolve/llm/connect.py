@@ -34,9 +34,9 @@ def connect(
     asked, or money cannot be counted."""
     _check(settings)
     if settings.server is Kind.local:
-        return _local(settings, answers, first)
+        return _local(settings, answers, first, known_only)
     base_url = _base_url(settings)
-    key = _key(settings, base_url)
+    key = None if known_only else _key(settings, base_url)
     prices = Prices(settings.prices)
     unknown = [model for model in settings.models if not prices.knows(model)]
     if settings.budget.usd is not None and unknown:
@@ -47,7 +47,10 @@ def connect(
         )
     weights = tuple(settings.weights or [1.0] * len(settings.models))
     identity = Identity(_portless(base_url), base_url, tuple(settings.models), weights)
-    client = Client(settings, Remote(base_url), identity, key, secrets_of(os.environ), prices, answers, first)
+    secrets = secrets_of(os.environ)
+    client = Client(settings, Remote(base_url), identity, key, secrets, prices, answers, first, known_only)
+    if known_only:
+        return client
     try:
         _ask_for_models(settings, client, base_url, key)
     except BaseException:
@@ -56,7 +59,7 @@ def connect(
     return client
 
 
-def _local(settings: LLMSettings, answers: Callable[[], Path], first: float) -> LLM:
+def _local(settings: LLMSettings, answers: Callable[[], Path], first: float, known_only: bool) -> LLM:
     from evolve.llm.local import LocalServer  # an optional part
 
     server = LocalServer(settings.gguf, settings.context, settings.concurrency)
@@ -68,7 +71,7 @@ def _local(settings: LLMSettings, answers: Callable[[], Path], first: float) -> 
         )
     identity = Identity(f"local {server.model}", "on this machine", (server.model,), (1.0,))
     prices = Prices(settings.prices, free=True)
-    return Client(settings, server, identity, None, secrets_of(os.environ), prices, answers, first)
+    return Client(settings, server, identity, None, secrets_of(os.environ), prices, answers, first, known_only)
 
 
 # -- what can be seen from the settings alone -----------------------------------------------------

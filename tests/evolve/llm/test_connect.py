@@ -195,3 +195,18 @@ def test_a_local_model_that_died_is_started_again(monkeypatch: pytest.MonkeyPatc
         FakeLocal.base_url = server.base_url
         assert llm.ask(asks(seed=1)).text == "second"
         llm.close()
+
+
+def test_where_only_what_is_known_counts_neither_key_nor_server_need_be_there(
+    connected: Connected, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with ScriptedServer(lambda request, number: "hello") as server:
+        llm, books = connected(server)
+        answer = llm.ask(asks())
+    monkeypatch.delenv("OPENAI_API_KEY")
+    again = connect(LLMSettings(base_url=REMOTE, models=["scripted"]), lambda: tmp_path / "none", known_only=True)
+    again.attach(books.calls, books.record, print)
+    assert again.ask(asks()) == answer
+    with pytest.raises(Halt, match="not recorded, and nobody is asked now"):
+        again.ask(asks(seed=1))
+    again.close()
