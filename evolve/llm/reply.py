@@ -50,6 +50,8 @@ def completion(body: bytes) -> Reply:
         raise Refused(f"the model refuses: {refusal[:300]}", tokens or (0, 0))
     if why == "content_filter":
         raise Refused("the server's content filter held the answer back", tokens or (0, 0))
+    if text is None and why == "length":
+        text = ""  # it all went into thinking: no use to ask the same again
     if not isinstance(text, str) or (not text.strip() and why != "length"):
         raise Unusable("its answer is empty", tokens or (0, 0))
     return Reply(text, tokens, cut=why == "length")
