@@ -71,7 +71,14 @@ def _local(settings: LLMSettings, answers: Callable[[], Path], first: float, kno
         )
     identity = Identity(f"local {server.model}", "on this machine", (server.model,), (1.0,))
     prices = Prices(settings.prices, free=True)
-    return Client(settings, server, identity, None, secrets_of(os.environ), prices, answers, first, known_only)
+    client = Client(settings, server, identity, None, secrets_of(os.environ), prices, answers, first, known_only)
+    if not known_only:
+        try:
+            server.start()  # what it cannot load is said before there is a run
+        except BaseException:
+            client.close()
+            raise
+    return client
 
 
 # -- what can be seen from the settings alone -----------------------------------------------------

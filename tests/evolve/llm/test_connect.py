@@ -159,25 +159,37 @@ def test_the_local_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
             FakeLocal.base_url = server.base_url
             llm = connect(settings, lambda: tmp_path)
             llm.attach({}, lambda key, call, seconds: keys.append(key), print)
-            assert FakeLocal.log[-2:] == ["made x.gguf 32768 2", "checked"]
+            assert FakeLocal.log[-3:] == ["made x.gguf 32768 2", "checked", "started"]
             answer = llm.ask(asks())
             assert (answer.text, answer.model, answer.usd) == ("hello", "tiny", 0.0)
             llm.close()
-    made = ["made x.gguf 32768 2", "checked"]
+    made = ["made x.gguf 32768 2", "checked", "started"]
     assert FakeLocal.log == [*made, "started", "stopped", *made, "stopped"]  # the second answer was on the disk
     assert keys[0] == keys[1]
     assert "llm.models" in refused(LLMSettings(server=Server.local, models=["gpt"]))
 
 
-def test_a_local_model_that_cannot_be_loaded_stops_the_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_local_model_that_cannot_be_loaded_is_said_first_and_later_stops_the_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     class Broken(FakeLocal):
+        whole = False
+
         def start(self) -> str:
+            if self.whole:
+                return REMOTE
             raise UsageError("the file is not whole")
 
     module = types.ModuleType("evolve.llm.local")
     module.LocalServer = Broken  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "evolve.llm.local", module)
+    FakeLocal.log.clear()
+    assert refused(LLMSettings(server=Server.local)) == "the file is not whole"
+    assert FakeLocal.log[-1] == "stopped"
+    connect(LLMSettings(server=Server.local), lambda: tmp_path, known_only=True).close()
+    monkeypatch.setattr(Broken, "whole", True)
     llm = connect(LLMSettings(server=Server.local), lambda: tmp_path)
+    monkeypatch.setattr(Broken, "whole", False)
     with pytest.raises(Halt, match="the file is not whole"):
         llm.ask(asks())
     llm.close()
