@@ -123,10 +123,13 @@ def register(domain: str) -> None:
 
 
 def opened(schema: type[Any]) -> DictConfig:
-    """A schema that values can be laid over: OmegaConf takes frozen dataclasses for read-only ones."""
+    """A schema that values can be laid over: OmegaConf takes frozen dataclasses for read-only ones, and Hydra any
+    mapping for one that has all its names."""
 
     def open_up(node: DictConfig) -> DictConfig:
         OmegaConf.set_readonly(node, None)
+        if OmegaConf.get_type(node) is dict:
+            OmegaConf.set_struct(node, False)
         for name in node:
             if not OmegaConf.is_missing(node, name) and isinstance(node[name], DictConfig):
                 open_up(node[name])

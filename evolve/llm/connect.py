@@ -101,6 +101,11 @@ def _check(settings: LLMSettings) -> None:
             raise UsageError(f"llm.{name}={value} means nothing: give {floor} or more.")
     if not 0 < settings.timeout < math.inf:
         raise UsageError(f"llm.timeout={settings.timeout} means nothing: give the seconds that an answer may take.")
+    if taken := [name for name in ("model", "messages", "stream", "n") if name in settings.extra]:
+        raise UsageError(
+            f"llm.extra may not hold {taken[0]!r}: a request asks one of llm.models for one answer, in one piece. "
+            "Leave it out."
+        )
     if settings.context <= settings.answer:
         raise UsageError(
             f"llm.context={settings.context} leaves no room for a prompt beside llm.answer={settings.answer}: both "

@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 
 from evolve.__main__ import main
+from evolve.cli.configure import composed
 from evolve.ledger import Entry, attempts, journal
 from evolve.memory import Memory, NoLedger
 from evolve.testing import ScriptedServer
@@ -102,6 +103,11 @@ def test_a_run_keeps_its_books_and_its_key_to_itself(
     assert b"says - " in everything
     assert KEY.encode() not in everything
     assert KEY not in out + "".join(asked(server))
+
+
+@pytest.mark.parametrize("said", ["llm.extra={top_k: 5}", "llm.extra.top_k=5", "+llm.extra.top_k=5"])
+def test_further_fields_of_a_request(said: str) -> None:
+    assert composed(["+domain=finance", said]).llm.extra == {"top_k": 5}
 
 
 def test_without_a_price_the_money_is_said_to_be_unknown(

@@ -39,6 +39,7 @@ def refused(settings: LLMSettings) -> str:
         ({"context": 100, "answer": 100}, "llm.context=100 leaves no room"),
         ({"temperature": -0.1}, "llm.temperature=-0.1"),
         ({"models": ["a", "a"]}, "names one twice"),
+        ({"extra": {"top_k": 5, "stream": True}}, "llm.extra may not hold 'stream'"),
         ({"weights": [1.0]}, "llm.weights has 1 numbers for 2 models"),
         ({"weights": [1.0, 0.0]}, "above 0"),
         ({"budget": BudgetSettings(calls=-1)}, "llm.budget.calls=-1"),
