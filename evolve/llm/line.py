@@ -87,8 +87,7 @@ class Line:
                     self._gate.succeeded()
                     raise
                 self._gate.succeeded()
-                prompt = sum(len(message.content) for message in way.asked.messages)
-                tokens = reply.tokens or (prompt // 4, len(reply.text) // 4)
+                tokens = reply.tokens or (_prompt(way.asked), len(reply.text) // 4)
                 paid = self._prices.cost(way.asked.model, *tokens)
                 return Answer(
                     self._clean(reply.text),
@@ -120,9 +119,11 @@ class Line:
     def _billed(self, way: Way, error: Trouble | Hopeless, began: float) -> dict[str, float]:
         if error.billed is None:
             return {}
-        cost = self._prices.cost(way.asked.model, *error.billed)
+        # Where the server didn't say: it has had the prompt, at least.
+        tokens = error.billed if any(error.billed) else (_prompt(way.asked), 0)
+        cost = self._prices.cost(way.asked.model, *tokens)
         way.cost.update(cost)
-        way.lost.append(_lost(way.asked, str(error), error.billed, cost.get("usd"), time.monotonic() - began))
+        way.lost.append(_lost(way.asked, str(error), tokens, cost.get("usd"), time.monotonic() - began))
         return cost
 
     def _most(self, asked: Asked) -> dict[str, float]:
@@ -130,6 +131,11 @@ class Line:
         prompt = sum(len(message.content.encode()) + OVERHEAD for message in asked.messages)
         prompt += len(json.dumps(asked.schema).encode()) if asked.schema is not None else 0
         return self._prices.cost(asked.model, prompt, asked.most)
+
+
+def _prompt(asked: Asked) -> int:
+    """Its tokens, as far as they can be told without a server."""
+    return sum(len(message.content) for message in asked.messages) // 4
 
 
 def _lost(asked: Asked, said: str, tokens: Tokens, usd: float | None, seconds: float) -> dict[str, Any]:

@@ -67,11 +67,11 @@ def _tokens(usage: Any) -> tuple[int, int] | None:
 
 
 def listed(body: bytes) -> list[str]:
-    """The models of GET /models; empty where it says nothing that can be understood."""
+    """The models of GET /models, as far as a person can type their names; empty where nothing can be understood."""
     whole = _json(body)
     data = whole.get("data") if isinstance(whole, Mapping) else None
     names = [one.get("id") for one in data if isinstance(one, Mapping)] if isinstance(data, list) else []
-    return sorted(name for name in names if isinstance(name, str))
+    return sorted(name for name in names if isinstance(name, str) and name.isprintable())
 
 
 def words(body: bytes) -> str:

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from served import Connected, asks
 
-from evolve.errors import Halt
+from evolve.config import BudgetSettings, Price
+from evolve.errors import Halt, Spent
 from evolve.llm import Failed
 from evolve.testing import ScriptedServer
 from evolve.testing.server import Body, Drip, Drop, Empty, Flood, Half, Hang, Reply, Status
@@ -54,6 +55,19 @@ def test_an_answer_that_never_ends_has_its_time(connected: Connected, reply: Rep
     assert lost["failed"] == "no answer within llm.timeout=1 s"
     assert lost["seconds"] < 10
     assert answered["text"] == "hello"
+
+
+@pytest.mark.parametrize("reply", [Hang(0), Drop(), Half()])
+def test_a_prompt_that_was_sent_counts_although_nothing_came_of_it(connected: Connected, reply: Reply) -> None:
+    with ScriptedServer(lambda request, number: reply if number % 2 == 0 else "x") as server:
+        llm, books = connected(
+            server, timeout=0.5, prices=[Price("scripted", 10_000.0, 0.0)], budget=BudgetSettings(usd=2.15)
+        )
+        llm.ask(asks("1234" * 100))  # a dollar
+        llm.ask(asks("1234" * 100, seed=1))
+        with pytest.raises(Spent, match=r"2\.2 USD over 4 calls"):  # the server says 10 tokens, where it says any
+            llm.ask(asks(seed=2))
+    assert [call["prompt_tokens"] for call in books.paid] == [100, 10, 100, 10]
 
 
 def test_retry_after_is_waited_for(connected: Connected) -> None:

@@ -21,7 +21,7 @@ anything = st.recursive(scalars, lambda v: st.lists(v, max_size=3) | st.dictiona
 
 @given(st.binary(max_size=200) | anything.map(lambda value: json.dumps(value).encode()))
 def test_any_bytes(body: bytes) -> None:
-    assert all(isinstance(name, str) for name in listed(body))
+    assert all(isinstance(name, str) and name.isprintable() for name in listed(body))
     assert isinstance(code(body), str)
     assert len(words(body)) <= 301
     assert words(body).isprintable()
