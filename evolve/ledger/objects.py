@@ -16,6 +16,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 # What HFS+ passes over in a name (git's utf8.c).
 _PASSED_OVER = re.compile(r"[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 
+_NAME, _PATH = 255, 1_000  # bytes: of a name, what file systems take; of a path, far below the 4,096 of Linux
+
 
 class Object(NamedTuple):
     """A git object. `id` is its sha1 in hex; `data` its content without the header."""
@@ -81,6 +83,10 @@ def _parts(path: str) -> list[str]:
     if bad or _CONTROL.search(path) or "\\" in path:
         raise UsageError(
             f"{path!r} cannot be a file of a genome. Use a relative path without '..', '.git' and control characters."
+        )
+    if len(path.encode()) > _PATH or any(len(part.encode()) > _NAME for part in parts):
+        raise UsageError(
+            f"{path[:80]!r}… is too long for a file of a genome. Use at most {_PATH:,} bytes, and {_NAME} for a name."
         )
     return parts
 

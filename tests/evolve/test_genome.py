@@ -108,6 +108,17 @@ def test_a_path_that_could_be_misread_is_refused(path: str) -> None:
     assert str(refused.value).startswith(f"{path!r} cannot be a file of a genome. Use a relative path")
 
 
+@pytest.mark.parametrize("path", ["d/" * 3_000 + "x", "n" * 256, "é" * 128, "/".join(5 * ["d" * 250])])
+def test_a_path_that_no_file_system_takes_is_refused(path: str) -> None:
+    with pytest.raises(UsageError, match="is too long for a file of a genome"):
+        Genome({path: ""})
+
+
+def test_a_long_path_is_no_trouble() -> None:
+    path = "d/" * 499 + "nn"
+    assert Genome({path: "text"})[path] == "text"
+
+
 @pytest.mark.parametrize("path", ["a", ".gitignore", "...", ".hidden/..x", "with space", "ü/ñ", "a:b", "-rf", "git"])
 def test_an_odd_but_honest_path_is_taken(path: str) -> None:
     assert dict(Genome({path: "x"})) == {path: "x"}
