@@ -13,7 +13,7 @@ from typing import Any
 from evolve.errors import UsageError
 from evolve.genome import Genome, Globs
 from evolve.llm.conversation import Complaint
-from evolve.printable import line
+from evolve.printable import line, printable
 
 __all__ = ["SCHEMA", "Edit", "Proposal", "apply"]
 
@@ -128,7 +128,9 @@ def _edited(text: str, edit: Edit, number: int) -> str:
     spans = _spans(re.escape(edit.search), text) or _spans(_tolerant(edit.search), text)
     if not spans:
         near = _nearest(text, edit.search)
-        raise Complaint("edit", f"{where} is not in {edit.path!r}. Copy it exactly. The nearest lines there:\n{near}")
+        raise Complaint(
+            "edit", f"{where} is not in {edit.path!r}. Copy it exactly. The nearest lines there, as JSON:\n{near}"
+        )
     if len(spans) > 1:
         raise Complaint(
             "edit", f"{where} is in {edit.path!r} more than once. Copy more of the lines around the one that is meant."
@@ -148,9 +150,11 @@ def _spans(pattern: str, text: str) -> list[tuple[int, int]]:
 def _tolerant(search: str) -> str:
     """Whatever the lines end in: blanks, and either line ending."""
     *rows, last = search.replace("\r\n", "\n").split("\n")
-    blanks = r"[ \t]*"
+    blanks = r"[ \t]*+"
     ends = re.escape(last.rstrip()) + blanks + r"(?=\r?\n|\Z)" if last.strip() else ""
-    return "".join(re.escape(row.rstrip()) + blanks + r"\r?\n" for row in rows) + ends
+    # One that begins with blanks has all of them: else there would be a place, and a search, for each.
+    begins = r"(?<![ \t])" if rows and not rows[0].strip() else ""
+    return begins + "".join(re.escape(row.rstrip()) + blanks + r"\r?\n" for row in rows) + ends
 
 
 def _as_in(text: str, new: str) -> str:
@@ -172,4 +176,5 @@ def _nearest(text: str, search: str) -> str:
     if not close:
         return "(the file is empty)"
     at = [row[:200] for row in rows].index(close[0])
-    return "\n".join(row[:200] for row in rows[max(at - 2, 0) : at + 3])
+    # As the answer would quote them, for they are data: whatever they say, it stays within its quotation.
+    return "\n".join(json.dumps(printable(row[:200]), ensure_ascii=False) for row in rows[max(at - 2, 0) : at + 3])
