@@ -11,6 +11,7 @@ import os
 import shutil
 import stat
 import subprocess
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,9 +31,10 @@ _JUNK = Globs(("__pycache__", "*.pyc", "node_modules", ".aider*"))
 such, too."""
 
 _MOST = 200_000
+_NEW = 2_000
 _LARGEST, _ALTOGETHER = 1 << 20, 16 << 20
-"""Files that a checkout may have, bytes of one that is taken over and of all together, beyond what the parent has: more
-is data, and no text that a mutator could go on with (assumptions)."""
+"""Files that a checkout may have, new ones of these that may be edited, bytes of one that is taken over and of all
+together, beyond what the parent has: more is data, and no text that a mutator could go on with (assumptions)."""
 
 _CONFIG = """
 [user]
@@ -45,6 +47,9 @@ _CONFIG = """
 [maintenance]
     auto = false
 """
+
+_ATTRIBUTES = "* -text -eol -ident -filter -working-tree-encoding\n"
+"""Above those of a genome: files are committed as they are, whatever they ask to be converted to."""
 
 
 class Spoilt(Exception):
@@ -71,23 +76,24 @@ def lay(folder: Path, parent: Genome, brief: str, around: Around | None = None) 
     _git(["init", "--quiet", "--template=", "."], folder)
     with (folder / ".git" / "config").open("a", encoding="utf-8") as config:
         config.write(_CONFIG)
-    _git(["add", "--all", "--force", "."], folder)
-    _git(["commit", "--quiet", "--allow-empty", "--no-verify", "--message=The agent as it is"], folder)
     info = folder / ".git" / "info"
     info.mkdir()
     (info / "exclude").write_text(f"/{_OURS}/\n", encoding="utf-8")
+    (info / "attributes").write_text(_ATTRIBUTES, encoding="utf-8")
+    _git(["add", "--all", "--force", "."], folder)
+    _git(["commit", "--quiet", "--allow-empty", "--no-verify", "--message=The agent as it is"], folder)
     _fill(folder, {BRIEF: brief.encode()})
     return folder / BRIEF
 
 
-def note(folder: Path) -> str:
-    """What the agent has written of its change; "" for nothing."""
+def note(folder: Path) -> bytes:
+    """What the agent has written of its change; empty for nothing."""
     root = _opened(folder)
     try:
         found = collect(root, [HYPOTHESIS], 1 << 16, 1 << 16)
     finally:
         os.close(root)
-    return found.get(HYPOTHESIS, b"").decode("utf-8", "replace")
+    return found.get(HYPOTHESIS, b"")
 
 
 def reap(folder: Path, parent: Genome, editable: Globs, around: Around | None = None) -> Harvest:
@@ -108,7 +114,9 @@ def reap(folder: Path, parent: Genome, editable: Globs, around: Around | None = 
         spoilt = [path for path in beside if not _is_as_before(folder, path, there, around)]
         for path in beside:
             there.pop(path, None)
-        new = _not_ignored(folder, before, [p for p in there if p not in before and p not in _JUNK])
+        new = _not_ignored(_rules(before, beside, around), [p for p in there if p not in before and p not in _JUNK])
+        if (made := sum(path in editable for path in new)) > _NEW:
+            raise ValueError(f"{made:,} new files in it may be edited, and {_NEW:,} are the most")
         wanted = [path for path in (*before, *sorted(new)) if there.get(path) and (path in before or path in editable)]
         data = collect(root, wanted, largest, altogether)
     except (OSError, ValueError) as error:
@@ -190,18 +198,26 @@ def _text(path: str, data: bytes | None) -> str | None:
         return None
 
 
-def _not_ignored(folder: Path, before: Mapping[str, bytes], paths: Sequence[str]) -> list[str]:
-    """Those that the parent's own .gitignore files let be. Git is asked in a repository that no agent has seen."""
+def _rules(before: Mapping[str, bytes], beside: Sequence[str], around: Around | None) -> dict[str, bytes]:
+    """The .gitignore files, as they were."""
     rules = {path: data for path, data in before.items() if path.rpartition("/")[2] == ".gitignore"}
+    if around is None:
+        return rules
+    others = (path for path in beside if path.rpartition("/")[2] == ".gitignore")
+    return rules | {path: file.read_bytes() for path in others if not (file := around.folder / path).is_symlink()}
+
+
+def _not_ignored(rules: Mapping[str, bytes], paths: Sequence[str]) -> list[str]:
+    """Those that the rules let be. Git is asked in a repository that no agent has seen."""
     if not rules or not paths:
         return list(paths)
-    judge = folder.with_name("ignored")
-    judge.mkdir()
-    _fill(judge, rules)
-    _git(["init", "--quiet", "--template=", "."], judge)
-    asked = b"\0".join(os.fsencode(path) for path in paths)
-    out = _git(["check-ignore", "--no-index", "-z", "--stdin"], judge, asked, (0, 1))
-    ignored = {os.fsdecode(path) for path in out.split(b"\0") if path}
+    asked = b"\0".join(os.fsencode(f"./{path}") for path in paths)  # one may begin as git's own `:!` does
+    with tempfile.TemporaryDirectory(prefix="evolve-ignored-") as made:
+        judge = Path(made)
+        _fill(judge, rules)
+        _git(["init", "--quiet", "--template=", "."], judge)
+        out = _git(["check-ignore", "--no-index", "-z", "--stdin"], judge, asked, (0, 1))
+    ignored = {os.fsdecode(path).removeprefix("./") for path in out.split(b"\0")}
     return [path for path in paths if path not in ignored]
 
 

@@ -6,11 +6,12 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 
 from evolve.mutators.command.checkout import Harvest
-from evolve.printable import line
+from evolve.printable import line, printable
 
-__all__ = ["expected", "hypothesis", "last_lines", "named"]
+__all__ = ["expected", "hypothesis", "last_lines", "named", "plain"]
 
 _NUMBER = re.compile(r"^\W*expected\W*:\W*?([-+−]?\d*\.?\d+(?:e[-+]?\d+)?)\b", re.IGNORECASE | re.MULTILINE)
 _LABEL = re.compile(r"^(?:[#>*_\-\s]*hypothesis[*_]*\s*:[*_]*|[#>*\-]+)\s*", re.IGNORECASE)
@@ -19,6 +20,12 @@ _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)
 
 _LINE, _NAMES = 300, 120
 """Characters of the whole line, and of the names in it of what was discarded."""
+
+
+def plain(output: bytes) -> str:
+    """What a person would read of it: no colours, no controls. Only in this can something secret be found."""
+    text = output.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
+    return printable(_ESCAPES.sub("", text))
 
 
 def hypothesis(note: str, stdout: str, harvest: Harvest, parent: Mapping[str, str]) -> str:
@@ -37,25 +44,26 @@ def expected(note: str) -> float | None:
 
 def last_lines(output: str, most: int = 600) -> str:
     """The end of a log, its lines one after the other."""
-    rows = [row.strip() for row in _ESCAPES.sub("", output).splitlines() if row.strip()]
+    rows = [row.strip() for row in output.splitlines() if row.strip()]
     return line(" / ".join(rows[-8:])[-most:], most)
 
 
 def named(paths: Sequence[str]) -> str:
     """As many of them as fit, then how many more."""
     shown = [line(path, 60) for path in paths]
-    fit = max((n for n in range(1, len(shown) + 1) if len(", ".join(shown[:n])) <= _NAMES), default=1)
+    ends = accumulate(len(path) + 2 for path in shown)
+    fit = max(sum(end - 2 <= _NAMES for end in ends), 1)
     more = f" and {len(shown) - fit} more" if len(shown) > fit else ""
     return ", ".join(shown[:fit]) + more
 
 
 def _first(note: str) -> str:
-    rows = (_LABEL.sub("", row.strip()) for row in _ESCAPES.sub("", note).splitlines() if not _NUMBER.match(row))
+    rows = (_LABEL.sub("", row.strip()) for row in note.splitlines() if not _NUMBER.match(row))
     return next((text for row in rows if (text := line(row))), "")
 
 
 def _last(stdout: str) -> str:
-    return next((text for row in reversed(stdout.splitlines()) if (text := line(_ESCAPES.sub("", row)))), "")
+    return next((text for row in reversed(stdout.splitlines()) if (text := line(row))), "")
 
 
 def _counted(harvest: Harvest, parent: Mapping[str, str]) -> str:

@@ -22,8 +22,9 @@ from evolve.mutators.base import Mutator, Workshop
 from evolve.mutators.brief import compose
 from evolve.mutators.command import checkout
 from evolve.mutators.command.agent import Agent, read_command
-from evolve.mutators.command.hypothesis import expected, hypothesis, last_lines, named
+from evolve.mutators.command.hypothesis import expected, hypothesis, last_lines, named, plain
 from evolve.mutators.command.preface import preface
+from evolve.printable import line, printable
 from evolve.substrate import Around, Brief, Rewrite
 
 __all__ = ["Command"]
@@ -32,6 +33,9 @@ Hide = Callable[[str], str]
 
 _LEAST = 6_000
 """Characters of a brief: what we tell an agent ourselves, and what a brief always says, take some 5,000 (measured)."""
+
+_REASON = 600
+"""Characters of why a run counts for nothing."""
 
 
 class Command(Mutator):
@@ -104,11 +108,11 @@ class Command(Mutator):
         return ran
 
     def _judged(self, brief: Brief, ran: Ran, folder: Path, hide: Hide) -> Rewrite:
-        stdout, stderr = (hide(output.decode("utf-8", "replace")) for output in (ran.stdout, ran.stderr))
+        stdout, stderr = (hide(plain(output)) for output in (ran.stdout, ran.stderr))
         log = " / ".join(filter(None, (last_lines(stdout), last_lines(stderr)))) or "nothing"
         genome, note, said = brief.parent, "", "no answer"
         try:
-            note = hide(checkout.note(folder))
+            note = hide(plain(checkout.note(folder)))
             harvest = checkout.reap(folder, brief.parent, self._editable, self._around)
             said = hide(hypothesis(note, stdout, harvest, brief.parent))
             why = _ended(ran, self._settings.seconds, harvest) or _objection(harvest, brief.parent, hide)
@@ -119,7 +123,8 @@ class Command(Mutator):
             why = f"nothing can be taken from the agent: {error}"
         cost = {"calls": 1.0}
         if why:
-            return Rewrite(brief.parent, said, kind="command", cost=cost, refused=f"{hide(why)}; it said last: {log}")
+            why = line(hide(printable(why)), _REASON)
+            return Rewrite(brief.parent, said, kind="command", cost=cost, refused=f"{why}; it said last: {log}")
         return Rewrite(genome, said, expected=expected(note), kind="command", cost=cost)
 
 
@@ -153,8 +158,14 @@ def _scratch() -> Iterator[Path]:
     try:
         yield scratch
     finally:
-        # These two know folders of any depth, and pass over links.
-        subprocess.run(["rm", "-rf", "--", str(scratch)], stdin=subprocess.DEVNULL, capture_output=True)
+        # These know folders of any depth, and pass over links. Files keep their modes: one may be a hard link to
+        # another's, outside.
+        _quietly("rm", "-rf", "--", str(scratch))
         if scratch.exists():
-            subprocess.run(["chmod", "-R", "u+rwx", "--", str(scratch)], stdin=subprocess.DEVNULL, capture_output=True)
-            subprocess.run(["rm", "-rf", "--", str(scratch)], stdin=subprocess.DEVNULL, capture_output=True)
+            closed = ("-type", "d", "!", "-perm", "-u+rwx")
+            _quietly("find", str(scratch), *closed, "-exec", "chmod", "u+rwx", "{}", ";")
+            _quietly("rm", "-rf", "--", str(scratch))
+
+
+def _quietly(*command: str) -> None:
+    subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)

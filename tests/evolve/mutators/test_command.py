@@ -305,6 +305,41 @@ open("a\\nb\\x1b[2J.txt", "w").write("x")
         assert f"{name} (no text, or too large)" in rewrite.hypothesis or " more" in rewrite.hypothesis
 
 
+def test_a_name_that_git_would_take_for_more_than_one(desk: Desk) -> None:
+    made = desk.ask(f"{EDITS}open(':!new', 'w').write('a')\nopen(':(glob)out', 'w').write('b')")
+    assert {*made.genome} == {*PARENT, ":!new", ":(glob)out"}
+
+
+def test_more_new_files_than_anybody_reads_are_not_taken(desk: Desk) -> None:
+    started = time.monotonic()
+    refused = desk.ask(f"{EDITS}for i in range(20_000): open(f'new{{i}}', 'w').close()").refused
+    assert "20,000 new files in it may be edited, and 2,000 are the most" in refused
+    lost = desk.ask(f"{EDITS}os.mkdir('lib')\nfor i in range(20_000): open(f'new{{i}}', 'w').close()", editable=NARROW)
+    assert lost.hypothesis.endswith("and 19987 more")
+    assert time.monotonic() - started < 3 * WIDE
+
+
+NARROW = Globs(("agent.txt",))
+
+
+def test_a_genome_that_asks_git_for_conversions_is_laid_out_as_it_is(desk: Desk) -> None:
+    asks = Genome({**PARENT, ".gitattributes": "* text eol=crlf ident filter=x working-tree-encoding=UTF-16\n"})
+    assert desk.ask(EDITS, brief=brief_of(asks)).genome == Genome({**asks, "agent.txt": "1.0\n"})
+
+
+def test_what_it_has_made_beside_its_folder_does_not_matter(desk: Desk) -> None:
+    body = f"{EDITS}os.mkdir('../ignored')\nopen('new.txt', 'w').write('new')\nos.mkdir('out')\nopen('out/x', 'w')"
+    assert desk.ask(body).genome == Genome({**PARENT, "agent.txt": "1.0\n", "new.txt": "new"})
+
+
+def test_a_file_that_is_linked_from_elsewhere_keeps_its_mode(desk: Desk) -> None:
+    outside = desk.folder / "outside"
+    outside.write_text("mine", encoding="utf-8")
+    outside.chmod(0o400)
+    desk.ask(f"{EDITS}os.mkdir('x')\nos.link({str(outside)!r}, 'x/y')\nos.chmod('x', 0o500)")
+    assert outside.stat().st_mode & 0o777 == 0o400
+
+
 def test_a_file_and_a_folder_of_one_name(desk: Desk) -> None:
     swap = 'os.remove("README.md"); os.mkdir("README.md"); open("README.md/x", "w").write("x")'
     assert "nothing can be taken" in desk.ask(swap, editable=Globs(("**/x", "agent.txt"))).refused  # type: ignore[arg-type]
@@ -388,6 +423,23 @@ def test_secrets_are_neither_recorded_nor_kept(desk: Desk, monkeypatch: pytest.M
     assert desk.ask(NOTES.replace("one is", word) + EDITS).hypothesis == "[secret] nearer"
     rewrite = desk.ask(EDITS, brief=brief_of(Genome({"agent.txt": "x", "old.txt": word})))
     assert rewrite.refused == "", "what the parent holds already is not the agent's doing"
+
+
+def test_a_secret_is_found_between_colours_and_controls(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_API_KEY", "sk-hush-hush")
+    for between in ("\\x1b[1m", "\\x00", "\\x1b]0;title\\x07"):
+        said = desk.ask(f"k = os.environ['SOME_API_KEY']\nprint(k[:4] + '{between}' + k[4:])\nsys.exit(3)")
+        assert said.refused.endswith("it said last: [secret]")
+        assert said.hypothesis == "[secret]"
+
+
+def test_what_a_terminal_would_obey_is_not_in_the_reason(desk: Desk) -> None:
+    program = "bwrap: python: "  # as if it had not been found
+    body = f"sys.stderr.write('{program}' + sys.executable + ': \\x1b]0;title\\x07' + 100_000 * 'x')\nsys.exit(127)"
+    for words in ("/usr/bin/bwrap", sys.executable):
+        refused = desk.ask(body.replace("sys.executable", repr(words))).refused
+        assert refused.isprintable()
+        assert len(refused) < 2_000
 
 
 def test_the_ledger_is_an_empty_folder_to_it(desk: Desk, tmp_path: Path) -> None:
