@@ -12,9 +12,10 @@ gate.py           whether the server can be asked
 wire.py           one request over the network, and what its outcome means
 reply.py          what a server's bytes say
 loop.py           the event loop's thread
+local.py          a small model on this machine; local_server.py is its own process
 """
 
 from evolve.llm.connect import connect
-from evolve.llm.types import LLM, Answer, Call, Failed, Message, Record, Request
+from evolve.llm.types import LLM, Answer, Call, Failed, Message, Overlong, Record, Request
 
-__all__ = ["LLM", "Answer", "Call", "Failed", "Message", "Record", "Request", "connect"]
+__all__ = ["LLM", "Answer", "Call", "Failed", "Message", "Overlong", "Record", "Request", "connect"]

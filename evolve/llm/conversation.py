@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from evolve.errors import Spent
-from evolve.llm.types import LLM, Answer, Failed, Message, Request
+from evolve.llm.types import LLM, Answer, Failed, Message, Overlong, Request
 
 __all__ = ["Complaint", "Talk", "converse", "parsed"]
 
@@ -52,7 +52,7 @@ def converse(
     """Asks until `read` gives a value. Each kind of Complaint that it raises goes back to the model once; then, or
     with no turns left, the last `value` of a Complaint counts, or there is none.
 
-    Raises Halt; and Spent, unless an earlier answer is good enough to go on with.
+    Raises Halt; Overlong where the first prompt is; and Spent, unless an earlier answer is good enough to go on with.
     """
     asked, heard = tuple(messages), set[str]()
     cost: Counter[str] = Counter()
@@ -62,6 +62,8 @@ def converse(
         try:
             answer = llm.ask(Request(asked, schema, seed, model, most))
         except Failed as error:
+            if last is None and isinstance(error, Overlong):
+                raise  # whoever asks can say less
             cost.update(error.cost)
             return _ended(good, str(error), cost)
         except Spent:

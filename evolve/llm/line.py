@@ -14,7 +14,7 @@ from typing import Any
 from evolve.config import LLMSettings
 from evolve.llm.budget import Budget, Prices
 from evolve.llm.gate import Gate, backoff
-from evolve.llm.types import Answer, Call, Failed
+from evolve.llm.types import Answer, Call, Failed, Overlong
 from evolve.llm.wire import Asked, Hopeless, Tokens, Trouble, Wire
 
 __all__ = ["Line", "Way"]
@@ -65,7 +65,7 @@ class Line:
                     try:
                         return await self._once(way)
                     except Hopeless as error:
-                        raise Failed(str(error), way.cost) from None
+                        raise (Overlong if error.overlong else Failed)(str(error), way.cost) from None
                     except Trouble as trouble:
                         await self._weigh(way, trouble)
 

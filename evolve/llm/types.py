@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-__all__ = ["LLM", "Answer", "Call", "Failed", "Message", "Record", "Request", "Role"]
+__all__ = ["LLM", "Answer", "Call", "Failed", "Message", "Overlong", "Record", "Request", "Role"]
 
 Role = str  # "system", "user" or "assistant"
 
@@ -58,6 +58,10 @@ class Failed(Exception):
     def __init__(self, said: str, cost: Mapping[str, float] | None = None) -> None:
         super().__init__(said)
         self.cost = dict(cost or {})
+
+
+class Overlong(Failed):
+    """The prompt is longer than the model's context."""
 
 
 Call = Mapping[str, Any]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -20,6 +21,8 @@ __all__ = ["Asked", "Hopeless", "Remote", "Server", "Trouble", "Wire", "loopback
 
 LARGEST = 4 * 2**20  # bytes of any answer that are read; the longest answers of today's models are 0.5 MB
 CONNECT = 10.0  # seconds to reach a server; an assumption: one that is there takes a call in far less
+
+_OVERLONG = re.compile(r"context (size|length|window)|maximum context", re.IGNORECASE)  # llama.cpp, vLLM, OpenAI
 
 Tokens = tuple[int, int]
 
@@ -88,11 +91,11 @@ class Trouble(Exception):
 
 
 class Hopeless(Exception):
-    """This request will get no answer, however often it is sent."""
+    """This request will get no answer, however often it is sent. `overlong`: as it is more than the model can hold."""
 
-    def __init__(self, said: str, billed: Tokens | None = None) -> None:
+    def __init__(self, said: str, billed: Tokens | None = None, overlong: bool = False) -> None:
         super().__init__(said)
-        self.billed = billed
+        self.billed, self.overlong = billed, overlong
 
 
 class TooLong(Exception):
@@ -208,7 +211,8 @@ class Wire:
             return Trouble(said, after=retry_after(error.response.headers), busy=True)
         if status in (408, 409) or status >= 500:
             return Trouble(said, after=retry_after(error.response.headers))
-        return Hopeless(f"the server refuses the request ({said})")
+        overlong = code(body) == "context_length_exceeded" or _OVERLONG.search(said) is not None
+        return Hopeless(f"the server refuses the request ({said})", overlong=overlong)
 
     def _cleaned(self, body: bytes) -> bytes:
         """Before anything of it is cut: half a key is one, too."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from evolve.errors import UsageError
-from evolve.llm import LLM, Message
+from evolve.llm import LLM, Message, Overlong
 from evolve.llm.conversation import Complaint, Talk, converse, parsed
 from evolve.llm.secrets import scrub, secrets_of
 from evolve.mutators.base import Mutator, Workshop
@@ -27,6 +27,7 @@ __all__ = ["OpenAI"]
 
 _CHARACTERS = 3  # to a token, at the low end of English and code: a brief never overflows a context
 _COMPLAINT = 1_000  # characters kept free for what goes back
+_BRIEFS, _SHORTER = 3, 0.6  # tries, and how much of the last brief, where the server says that it is too long
 _SMALLEST = 2_000  # characters of a brief, where no seed says how many
 
 _SYSTEM = f"""\
@@ -94,14 +95,25 @@ class OpenAI(Mutator):
             return rewrite
 
         try:
-            said = compose(brief, self._room, length_price=self._settings.length_price, hide=self._hide)
-        except NoRoom as error:
-            return [_refused(brief, hypothesis, str(error), model, {})]
-        messages = [Message("system", _SYSTEM), Message("user", said + _LAST)]
-        talk: Talk[Rewrite] = converse(self._llm, messages, read, schema=SCHEMA, seed=seed, model=model)
+            talk = self._talk(brief, read, seed, model)
+        except (NoRoom, Overlong) as error:
+            return [_refused(brief, hypothesis, self._hide(str(error)), model, {})]
         if talk.value is None:
             return [_refused(brief, hypothesis, self._hide(talk.failed), model, talk.cost)]
         return [replace(talk.value, cost=talk.cost)]
+
+    def _talk(self, brief: Brief, read: Callable[[str], Rewrite], seed: int, model: str) -> Talk[Rewrite]:
+        """With a shorter brief where the model's tokens turn out to be shorter than was thought. Raises NoRoom and
+        Overlong where no brief fits."""
+        room = self._room
+        for _ in range(_BRIEFS):
+            said = compose(brief, room, length_price=self._settings.length_price, hide=self._hide)
+            messages = [Message("system", _SYSTEM), Message("user", said + _LAST)]
+            try:
+                return converse(self._llm, messages, read, schema=SCHEMA, seed=seed, model=model)
+            except Overlong as error:
+                refused, room = error, int(_SHORTER * len(said))
+        raise refused
 
     def learn(self, attempts: Sequence[Attempt]) -> None:
         for attempt in attempts:

@@ -207,6 +207,22 @@ def test_a_server_that_is_away_for_a_while_is_waited_for(
     assert all("failed" not in call.value for call in entries("one", "call"))
 
 
+def test_a_prompt_that_is_too_long_is_said_more_shortly(server: ScriptedServer) -> None:
+    whole = '{"error": {"message": "The maximum context length is 2048 tokens.", "code": "context_length_exceeded"}}'
+
+    def narrow(request: dict[str, Any], number: int) -> Reply:
+        return Status(400, whole) if len(request["messages"][1]["content"]) > 9_000 else tweaks(request)
+
+    server.script = narrow
+    assert main(args(server, "one", "run.generations=1")) == 0
+    assert all(r.trailers["Status"] != "refused" for r in attempts(LEDGER, "one"))
+    server.script = lambda request, number: Status(400, whole)
+    assert main(args(server, "two", "run.generations=1", "llm.cache=false")) == 0
+    refused = [r.trailers["Evidence"] for r in attempts(LEDGER, "two") if r.trailers["Status"] == "refused"]
+    assert len(refused) == 3
+    assert all("maximum context length" in said for said in refused)
+
+
 @pytest.mark.parametrize("said", ["", "no JSON", "{}", '{"hypothesis": "x", "edits": [], "files": []}', "[" * 100_000])
 def test_an_answer_that_is_none_is_a_failed_attempt(server: ScriptedServer, said: str) -> None:
     server.script = lambda request, number: said or '{"hypothesis": ""}'
