@@ -265,8 +265,10 @@ class Run:
             if thought._stopping is not None:  # by hand, or a Halt: the run stops too
                 self._stopping = thought._stopping
                 break
-            if thought.state.spent is None:  # otherwise it tried less than the run: no comparison
+            if thought.state.spent is None:
                 records[name] = thought._record({})
+            else:  # it tried less than the run: no comparison
+                self._progress("left out", {"baseline": name, "reason": thought.state.spent})
         return records
 
     def _summary(self, record: Record) -> dict[str, Any]:

@@ -71,6 +71,8 @@ class Console:
             self._generation(what)
         elif kind == "thinking":
             self.say(f"Thinking the baselines: {', '.join(what['baselines'])} ...")
+        elif kind == "left out":
+            self.say(f"The baseline {what['baseline']} is left out, as it could not try as much: {what['reason']}.")
 
     def _generation(self, what: Mapping[str, Any]) -> None:
         left = what["left"]

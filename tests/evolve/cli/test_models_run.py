@@ -148,6 +148,17 @@ def test_a_cap_ends_the_run_and_more_of_it_is_no_second_sitting(
     assert len(server.requests) == 4
 
 
+def test_a_baseline_that_the_budget_does_not_reach_for_is_said(
+    server: ScriptedServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(args(server, "one", "llm.budget.calls=7", "run.baselines=[best_of_n]", "llm.concurrency=1")) == 0
+    out = capsys.readouterr().out
+    assert "The run ended: run.generations=2" in out
+    assert "The baseline best_of_n is left out, as it could not try as much: llm.budget.calls=7 is spent" in out
+    (findings,) = entries("one", "findings")
+    assert findings.value["baselines"] == {}
+
+
 def test_killed_in_mid_call_it_pays_for_nothing_twice(server: ScriptedServer, tmp_path: Path) -> None:
     server.delay = 0.4
     run = args(server, "one", "llm.cache=false", "llm.concurrency=1")
