@@ -87,6 +87,11 @@ def _no_key(args: Sequence[str]) -> None:
                 "llm.key must say where the key is, and never be the key: a configuration is recorded. Give env:NAME "
                 "or file:PATH."
             )
+        if re.match(r"\+*llm\.base_url=.*?(//[^/]*@|\?)", arg):
+            raise UsageError(
+                "llm.base_url holds more than an address, and a configuration is recorded: a key belongs where llm.key "
+                "says (env:NAME or file:PATH)."
+            )
 
 
 def _command_quoted(arg: str) -> str:

@@ -50,8 +50,10 @@ class Answers:
         try:
             return work(self._opened())
         except BROKEN as error:
-            self._failed = True
-            self._say(f"Answers of the model cannot be kept for later runs: {error}.")
+            with self._mutex:
+                told, self._failed = self._failed, True
+            if not told:
+                self._say(f"Answers of the model cannot be kept for later runs: {error}.")
             return None
 
     def _opened(self) -> Any:

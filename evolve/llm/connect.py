@@ -113,6 +113,8 @@ def _check(settings: LLMSettings) -> None:
         )
     if len(set(settings.models)) < len(settings.models):
         raise UsageError(f"llm.models=[{', '.join(settings.models)}] names one twice: llm.weights says how often.")
+    if len({price.model for price in settings.prices}) < len(settings.prices):
+        raise UsageError("llm.prices names a model twice: which of its prices holds? Give each model one.")
     if settings.weights and len(settings.weights) != len(settings.models):
         raise UsageError(
             f"llm.weights has {len(settings.weights)} numbers for {len(settings.models)} models: give one a model, or "

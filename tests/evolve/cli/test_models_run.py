@@ -255,6 +255,8 @@ def test_an_answer_that_is_none_is_a_failed_attempt(server: ScriptedServer, said
         (["llm.prices=[]", "llm.budget.usd=1"], "llm.budget.usd=1 cannot be held: nobody says what scripted costs."),
         (["llm.key=env:NOBODY_SET_THIS", "llm.base_url=https://model.invalid/v1"], "No key for"),
         (["llm.key=sk-pasted-into-a-setting"], "llm.key must say where the key is, and never be the key"),
+        (["llm.base_url=http://me:sk-pasted@127.0.0.1:9/v1"], "llm.base_url holds more than an address"),
+        (["llm.base_url=http://127.0.0.1:9/v1?key=sk-pasted"], "llm.base_url holds more than an address"),
         (["llm.base_url=http://127.0.0.1:9/v1"], "Nobody answers at http://127.0.0.1:9/v1"),
         (["llm.weights=[1,2]"], "llm.weights has 2 numbers for 1 models"),
         (["llm.answer=40000"], "llm.context=32768 leaves no room for a prompt beside llm.answer=40000"),

@@ -15,6 +15,7 @@ from served import KEY, Connected, asks
 from evolve.config import BudgetSettings, LLMSettings, Price, SchemaMode
 from evolve.errors import Halt, Spent
 from evolve.llm import Answer, Failed, Message, Request, connect
+from evolve.llm.answers import Answers
 from evolve.testing import ScriptedServer
 from evolve.testing.server import Body, Empty, Reply, Status
 
@@ -128,6 +129,24 @@ def test_a_broken_cache_costs_money_and_no_run(connected: Connected, tmp_path: P
         assert llm.ask(asks(seed=1)).paid
     assert len(books.says) == 1
     assert "cannot be kept" in books.says[0]
+
+
+def test_that_answers_cannot_be_kept_is_said_once_whoever_finds_out() -> None:
+    together, says = threading.Barrier(8), list[str]()
+
+    def nowhere() -> Path:
+        time.sleep(0.05)  # until all have begun
+        raise PermissionError("not yours")
+
+    answers = Answers(nowhere, says.append)
+
+    def look(number: int) -> object:
+        together.wait(20)
+        return answers.get(str(number))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(look, range(8))) == [None] * 8
+    assert len(says) == 1
 
 
 @pytest.mark.parametrize(("mode", "value"), [(4, b"cos\nsystem\n."), (1, "a text"), (1, 7), (1, b"{")])

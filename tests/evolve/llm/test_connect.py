@@ -45,6 +45,7 @@ def refused(settings: LLMSettings) -> str:
         ({"budget": BudgetSettings(calls=-1)}, "llm.budget.calls=-1"),
         ({"budget": BudgetSettings(usd=float("inf"))}, "llm.budget.usd=inf"),
         ({"prices": [Price("a", -1.0, 1.0)]}, "llm.prices: a=-1"),
+        ({"prices": [Price("a", 1.0, 1.0), Price("a", 9.0, 1.0)]}, "llm.prices names a model twice"),
         ({"budget": BudgetSettings(usd=2.0), "prices": [Price("a", 1.0, 1.0)]}, "nobody says what b costs"),
     ],
 )
