@@ -22,12 +22,12 @@ from evolve.baselines import BASELINES
 from evolve.cli.console import Console
 from evolve.cli.options import printable
 from evolve.components import load
-from evolve.config import Settings
+from evolve.config import Server, Settings
 from evolve.errors import UsageError
 from evolve.genome import Genome
 from evolve.ledger import Entry, Ledger, LedgerError, RunTaken, check_name, compact, runs
 from evolve.ledger.repository import Repository
-from evolve.llm import LLM, connect
+from evolve.llm import LLM, base_url_of, connect
 from evolve.mutators import Mutator, Workshop
 from evolve.population import copied, read_seeds
 from evolve.preflight import preflight
@@ -172,7 +172,11 @@ def launch(settings: Settings, plain: dict[str, Any], out: Path) -> float | None
         with _opened(settings, path) as ledger:
             console.say(f"run {ledger.run}, recorded in {path}")
             value = {
-                "settings": {**plain, "substrate": {**plain["substrate"], **built.substrate.pinned()}},
+                "settings": {
+                    **plain,
+                    "substrate": {**plain["substrate"], **built.substrate.pinned()},
+                    "llm": {**plain["llm"], **_server(settings, built)},
+                },
                 "versions": _versions(),
                 "domain": settings.domain,
                 "metric": asdict(built.substrate.metric),
@@ -276,6 +280,12 @@ def _preflight(settings: Settings, built: Built, path: Path, console: Console) -
     half.write_text(json.dumps(passed, indent=1), encoding="utf-8")
     half.replace(place / f"{key}.json")
     return passed
+
+
+def _server(settings: Settings, built: Built) -> dict[str, str]:
+    """Where the environment alone says which server it was: another one's answers are others."""
+    asked = built.llm is not None and settings.llm.server is Server.openai
+    return {"base_url": base_url_of(settings.llm)} if asked else {}
 
 
 def _versions() -> dict[str, str]:

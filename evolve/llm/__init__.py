@@ -15,7 +15,7 @@ loop.py           the event loop's thread
 local.py          a small model on this machine; local_server.py is its own process
 """
 
-from evolve.llm.connect import connect
+from evolve.llm.connect import base_url_of, connect
 from evolve.llm.types import LLM, Answer, Call, Failed, Message, Overlong, Record, Request
 
-__all__ = ["LLM", "Answer", "Call", "Failed", "Message", "Overlong", "Record", "Request", "connect"]
+__all__ = ["LLM", "Answer", "Call", "Failed", "Message", "Overlong", "Record", "Request", "base_url_of", "connect"]

@@ -21,7 +21,7 @@ from evolve.llm.secrets import scrub, secrets_of
 from evolve.llm.types import LLM
 from evolve.llm.wire import Remote, loopback
 
-__all__ = ["connect"]
+__all__ = ["base_url_of", "connect"]
 
 OPENAI = "https://api.openai.com/v1"
 
@@ -35,7 +35,7 @@ def connect(
     _check(settings)
     if settings.server is Kind.local:
         return _local(settings, answers, first, known_only)
-    base_url = _base_url(settings)
+    base_url = base_url_of(settings)
     key = None if known_only else _key(settings, base_url)
     prices = Prices(settings.prices)
     unknown = [model for model in settings.models if not prices.knows(model)]
@@ -124,7 +124,8 @@ def _check(settings: LLMSettings) -> None:
         raise UsageError(f"llm.weights={settings.weights}: give each model a number above 0, or leave it out.")
 
 
-def _base_url(settings: LLMSettings) -> str:
+def base_url_of(settings: LLMSettings) -> str:
+    """Of the server that is asked. Raises UsageError where it is none, or holds more than an address."""
     base_url = (settings.base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI).rstrip("/")
     try:
         parts = urlsplit(base_url)

@@ -134,6 +134,15 @@ def test_the_same_run_again_costs_nothing_and_ends_with_the_same_trees(server: S
     assert trees("three") == trees("one")
 
 
+def test_a_server_that_only_the_environment_names_is_remembered(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+    assert main([arg for arg in args(server, "named", "run.generations=1") if not arg.startswith("llm.base_url")]) == 0
+    (run,) = entries("named", "run")
+    assert run.value["settings"]["llm"]["base_url"] == server.base_url
+
+
 def test_a_cap_ends_the_run_and_more_of_it_is_no_second_sitting(
     server: ScriptedServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
