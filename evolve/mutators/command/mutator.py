@@ -62,6 +62,7 @@ class Command(Mutator):
             raise UsageError(f"mutator.brief={settings.brief} is too short for an agent: give {_LEAST} or more.")
         if shutil.which("git") is None:
             raise UsageError("There is no `git` on the PATH; an agent works in a git repository. Install git.")
+        _sweep()
         agent = Agent.made(words, settings.seconds, workshop.hidden)
         return cls(agent, settings, workshop.editable, workshop.substrate.around())
 
@@ -154,17 +155,34 @@ def _objection(harvest: checkout.Harvest, parent: Genome, hide: Hide) -> str:
 @contextmanager
 def _scratch() -> Iterator[Path]:
     """A folder that is gone afterwards, whatever an agent has made of it."""
-    scratch = Path(tempfile.mkdtemp(prefix="evolve-agent-")).resolve()
+    scratch = Path(tempfile.mkdtemp(prefix=f"evolve-agent-{os.getpid()}-")).resolve()
     try:
         yield scratch
     finally:
-        # These know folders of any depth, and pass over links. Files keep their modes: one may be a hard link to
-        # another's, outside.
+        _remove(scratch)
+
+
+def _remove(scratch: Path) -> None:
+    # These know folders of any depth, and pass over links. Files keep their modes: one may be a hard link to another's,
+    # outside.
+    _quietly("rm", "-rf", "--", str(scratch))
+    if scratch.exists():
+        closed = ("-type", "d", "!", "-perm", "-u+rwx")
+        _quietly("find", str(scratch), *closed, "-exec", "chmod", "u+rwx", "{}", ";")
         _quietly("rm", "-rf", "--", str(scratch))
-        if scratch.exists():
-            closed = ("-type", "d", "!", "-perm", "-u+rwx")
-            _quietly("find", str(scratch), *closed, "-exec", "chmod", "u+rwx", "{}", ";")
-            _quietly("rm", "-rf", "--", str(scratch))
+
+
+def _sweep() -> None:
+    """Folders of processes that were killed before they could remove them."""
+    for scratch in Path(tempfile.gettempdir()).glob("evolve-agent-*-*"):
+        pid = scratch.name.split("-")[2]
+        if pid.isdecimal() and not scratch.is_symlink() and scratch.stat().st_uid == os.getuid():
+            try:
+                os.kill(int(pid), 0)
+            except ProcessLookupError:
+                _remove(scratch)
+            except PermissionError:
+                continue  # another's by now
 
 
 def _quietly(*command: str) -> None:

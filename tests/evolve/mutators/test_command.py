@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -491,6 +492,19 @@ def test_closed_from_another_thread_it_stops_and_records_nothing(desk: Desk, tmp
     thread.join()
 
 
+def test_what_a_killed_process_has_left_is_swept_away(desk: Desk, tmp_path: Path) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    left, used = (tmp_path / "tmp" / f"evolve-agent-{pid}-x" for pid in (dead.pid, os.getpid()))
+    for folder in (left, used):
+        (folder / "checkout").mkdir(parents=True)
+    desk.mutator("true")
+    assert not left.exists()
+    assert used.exists()
+    (used / "checkout").rmdir()
+    used.rmdir()
+
+
 def test_no_room_for_a_checkout_halts(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*args: object) -> None:
         raise OSError(28, "No space left on device")
@@ -579,6 +593,14 @@ def test_an_agent_finds_what_stands_around_a_genome_and_may_use_it(desk: Desk, a
     rewrite = answer(desk.mutator(str(script), around=around), brief_of())
     assert dict(rewrite.genome) == {**PARENT, "agent.txt": "4.0\n"}
     assert "discarded" not in rewrite.hypothesis
+
+
+def test_what_the_repository_around_ignores_is_no_part_of_a_child(desk: Desk, around: Around) -> None:
+    (around.folder / "notes").mkdir()
+    (around.folder / "notes" / ".gitignore").write_text("*.out\n", encoding="utf-8")
+    body = f"{EDITS}open('notes/.gitignore', 'w').write('')\nopen('notes/x.out', 'w').write('x')"
+    mutator = desk.mutator(str(desk.script(body)), around=around)
+    assert "notes/x.out" not in answer(mutator, brief_of()).genome
 
 
 def test_what_an_agent_changed_around_is_discarded_and_told(desk: Desk, around: Around) -> None:
