@@ -89,10 +89,10 @@ def _ended(value: Any, failed: str, cost: Mapping[str, float]) -> Talk[Any]:
 
 def _returned(llm: LLM, messages: Sequence[Message], answer: Answer, complaint: Complaint) -> tuple[Message, Message]:
     """The last answer, as much of it as fits, and what is wrong with it: earlier ones would only fill the context."""
-    said = complaint.said[:SHOWN]
-    if answer.cut:
-        said += f" It also broke off at its limit of {llm.answer} tokens: say less."
-    room = (llm.context - llm.answer) * CHARACTERS - sum(len(m.content) for m in messages) - len(said) - len(_CUT)
+    cut = f" It also broke off at its limit of {llm.answer} tokens: say less." if answer.cut else ""
+    room = (llm.context - llm.answer) * CHARACTERS - sum(len(m.content) for m in messages) - len(_CUT)
+    said = complaint.said[: max(0, min(SHOWN, room - len(cut)))] + cut
+    room -= len(said)
     shown = answer.text[: max(0, min(SHOWN, room))]
     if len(shown) < len(answer.text):
         shown += _CUT

@@ -40,6 +40,7 @@ def compose(
     him, so that only their names are told. `hide` takes secrets out of every text, before anything is cut. Raises
     NoRoom.
     """
+    hide = _also_seen(hide)
     goal = printable(hide(brief.goal)).strip()
     own = editable(brief)
     if at_hand:
@@ -67,6 +68,11 @@ def compose(
     laid = [lay(part, fence, share) for part, share in zip(parts, rooms, strict=True)]
     missing = [part for part, text in zip(parts, laid, strict=True) if not text]
     return before + goal + after + shown + "".join(laid) + _omitted(missing)
+
+
+def _also_seen(hide: Hide) -> Hide:
+    """Secrets are taken out once more of what is printed: what is not may have stood within one."""
+    return lambda text: hide(printable(hide(text)))
 
 
 def _fence(brief: Brief, goal: str, genome: Sequence[Quote], parts: Sequence[Part], hide: Hide) -> Fence:

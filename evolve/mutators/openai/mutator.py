@@ -20,7 +20,7 @@ from evolve.mutators.openai.answer import SCHEMA, Proposal, apply
 from evolve.mutators.openai.change import most_alike
 from evolve.mutators.shares import Shares
 from evolve.playbook import measured
-from evolve.printable import line
+from evolve.printable import line, printable
 from evolve.substrate import Attempt, Brief, Rewrite
 
 __all__ = ["OpenAI"]
@@ -85,7 +85,7 @@ class OpenAI(Mutator):
             nonlocal hypothesis
             try:
                 proposal = Proposal.of(parsed(text))
-                hypothesis = line(self._hide(proposal.hypothesis))
+                hypothesis = line(self._hide(printable(proposal.hypothesis)))
                 genome = apply(brief.parent, proposal, self._editable)
                 rewrite = Rewrite(genome, hypothesis, expected=proposal.expected, kind=model)
                 self._examine(rewrite, brief)

@@ -254,6 +254,16 @@ def test_secrets_are_out_before_anything_is_cut() -> None:
         assert "0123456789" not in text
 
 
+def test_secrets_are_out_of_what_is_printed() -> None:
+    log = "key plant\0ed-val\x1bue\n"
+    text = compose(
+        replace(told(), outcome=Outcome("crash", evidence={"log": log}), page=log),
+        20_000,
+        hide=lambda t: t.replace("planted-value", "[secret]"),
+    )
+    assert text.count("key [secret]\n") == 2
+
+
 def test_a_genome_at_hand_is_only_named() -> None:
     large = Genome({"a.py": "x = 1\n" * 9_000, "b.py": "y = 1\n"})
     text = compose(replace(told(), parent=large, editable=("a.py",)), 6_000, at_hand=True)

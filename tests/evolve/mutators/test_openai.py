@@ -199,6 +199,19 @@ def test_a_prompt_stays_within_the_context(context: int) -> None:
     assert sum(len(message.content) for message in llm.requests[0].messages) <= (context - 512) * 3
 
 
+def test_what_goes_back_stays_within_the_context_however_much_is_wrong() -> None:
+    class Objecting(Toy):
+        def objections(self, genome: Genome) -> Sequence[str]:
+            return [f"{number} {'is wrong ' * 60}" for number in range(8)]
+
+    llm = ScriptedLLM(lambda request: answer("1.0\n"), context=4_096, answer=512)
+    long = Outcome("ok", 3.0, evidence={"log": "a line of a log\n" * 5_000})
+    asked(made(llm, Objecting()), brief(outcome=long))
+    told = [sum(len(message.content) for message in request.messages) for request in llm.requests]
+    assert len(told) == 2
+    assert max(told) <= (4_096 - 512) * 3
+
+
 # -- what it cannot be talked into -------------------------------------------------------------
 
 
@@ -258,6 +271,8 @@ def test_a_secret_is_neither_told_nor_recorded(monkeypatch: pytest.MonkeyPatch) 
     )
     rewrite = asked(made(llm), told)
     assert rewrite.hypothesis == "it is [secret]"
+    hidden = ScriptedLLM(lambda request: answer(edits=[edit], hypothesis=f"it is {SECRET[:4]}\0{SECRET[4:]}"))
+    assert asked(made(hidden), told).hypothesis == "it is [secret]"
     assert rewrite.genome["agent.txt"] == f"1.0\nkey = {SECRET}\n"  # what was there before stays
     assert all(SECRET not in message.content for request in llm.requests for message in request.messages)
 
