@@ -177,6 +177,7 @@ def test_killed_in_mid_call_it_pays_for_nothing_twice(server: ScriptedServer, tm
     end = time.monotonic() + 120
     while len(server.requests) < 3 and time.monotonic() < end:
         time.sleep(0.02)
+    time.sleep(0.2)  # half of what the third answer takes: the second is written down by then
     process.send_signal(signal.SIGKILL)
     process.wait()
     recorded = len(entries("one", "call"))
