@@ -42,6 +42,7 @@ class Hybrid(Mutator):
         self._find = find
         self._structure = structure
         self._tuner = Tuner(lambda genome: find(genome).all)
+        self._remark = ""
 
     @classmethod
     def make(cls, workshop: Workshop) -> Hybrid:
@@ -54,10 +55,14 @@ class Hybrid(Mutator):
             own = domain.numbers(genome)
             return (_marks(genome) if own is None else own).within(workshop.editable)
 
-        for seed in workshop.seeds.values():
-            find(seed)  # what it lacks is said now
+        found = [find(seed) for seed in workshop.seeds.values()]  # what it lacks is said now
+        made = cls(OpenAI.make(workshop), find, share)
+        if found and not any(numbers.all for numbers in found):
+            made._remark = f"hybrid: no agent has a number to tune ({found[0].which}), so the model is always asked"
+        return made
 
-        return cls(OpenAI.make(workshop), find, share)
+    def remarks(self) -> Sequence[str]:
+        return [self._remark] if self._remark else []
 
     def rewrite(self, brief: Brief, rng: np.random.Generator) -> list[Rewrite]:
         # One stream each: what the model has drawn before its budget was spent moves no number.

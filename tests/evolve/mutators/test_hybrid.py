@@ -369,6 +369,17 @@ def test_it_is_made_of_the_models_mutator_and_the_domains_numbers(monkeypatch: p
     assert set(kinds(shut, marked_brief(), 5)) == {"diff"}
 
 
+def test_where_no_agent_has_a_number_it_says_so() -> None:
+    def remarks(text: str) -> Sequence[str]:
+        seeds = {"a": Genome({"agent.py": "x = 1\n"}), "b": Genome({"agent.py": text})}
+        return Hybrid.make(replace(workshop(Toy()), seeds=seeds)).remarks()
+
+    assert remarks("x = 2  # tune\n") == []
+    (said,) = remarks("x = 2\n")
+    assert "# tune" in said
+    assert said.endswith("so the model is always asked")
+
+
 @pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
 def test_a_share_that_is_none_is_refused(share: float) -> None:
     with pytest.raises(UsageError, match=r"mutator\.structure=.* Give 0 to 1"):
