@@ -98,7 +98,8 @@ def build(settings: Settings, seeds: Mapping[str, Genome] | None = None, *, rewr
         made = workers(settings.workers.slots, settings.workers.sandbox.value)
         if substrate.sandboxed:
             remarks = (*remarks, made.sandbox.said)
-        hidden = (_gitdir(settings), *substrate.unseen())
+        # Earlier reports tell what was held out, as the ledger does.
+        hidden = (_gitdir(settings), Path("outputs").resolve(), Path("multirun").resolve(), *substrate.unseen())
         built = Built(substrate, seeds, made, llm, hidden=hidden)
         if rewrites:
             remarks = (*remarks, *built.mutate(settings).remarks())  # what it lacks is said now

@@ -102,7 +102,7 @@ class Agent:
     def said(self) -> str:
         """What a person must know of it."""
         hidden = (
-            "hidden from it: the ledger"
+            "hidden from it: the ledger and what runs left in outputs/ and multirun/"
             if self.bwrap
             else "NOTHING IS HIDDEN from it, the ledger neither (bubblewrap is not there, or does not work here)"
         )

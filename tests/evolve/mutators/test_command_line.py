@@ -66,7 +66,10 @@ def test_one_sentence_before_anything_is_spent(args: list[str], said: str, capsy
 def test_a_run_whose_ledger_it_does_not_see(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     if not agent._bwrap():
         pytest.skip("the ledger is hidden by bubblewrap: apt-get install bubblewrap")
-    script(tmp_path / "mine", f"ls {tmp_path}/lineages.git | wc -l >> agent.md\necho saw it > .evolve/HYPOTHESIS.md")
+    seen = "\n".join(f"ls {tmp_path}/{folder} | wc -l >> agent.md" for folder in ("lineages.git", "outputs"))
+    script(tmp_path / "mine", f"{seen}\necho saw it > .evolve/HYPOTHESIS.md")
+    (tmp_path / "outputs").mkdir()
+    (tmp_path / "outputs" / "report.html").write_text("what was held out")
     assert main([*RUN, "mutator.command=./mine", "run.generations=1", "selection.rewrite=1"]) == 0
     out = " ".join(capsys.readouterr().out.split())
     assert "agent: mine runs with your rights, your whole environment (keys too) and the network" in out
@@ -75,7 +78,7 @@ def test_a_run_whose_ledger_it_does_not_see(tmp_path: Path, capsys: pytest.Captu
     diff = subprocess.run(
         ["git", "--git-dir=lineages.git", "show", made.commit], capture_output=True, text=True, check=True
     ).stdout
-    assert "\n+0\n" in diff
+    assert "\n+0\n+0\n" in diff
 
 
 def test_stopped_twice_by_hand_no_agent_lives_on(tmp_path: Path) -> None:
