@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from evolve.config import LLMSettings, SchemaMode
-from evolve.errors import Halt
+from evolve.errors import Halt, Spent
 from evolve.llm.answers import Answers
 from evolve.llm.budget import Budget, Prices
 from evolve.llm.gate import Gate
@@ -66,7 +66,7 @@ class Client(LLM):
         self._calls: dict[str, Call] = {}  # answered, by their request
         self._told: set[str] = set()  # whose answer was given out in this sitting
         self._flying: dict[str, Future[Answer]] = {}
-        self._closed = False
+        self._closed = self._spent = False
         self._mutex = threading.Lock()
         self._answers = Answers(folder, self._tell) if settings.cache else None
         self._loop = Loop()
@@ -123,6 +123,9 @@ class Client(LLM):
             with self._mutex:
                 del self._flying[key]
             mine.set_exception(error)
+            if isinstance(error, Spent) and not self._spent:
+                self._spent = True
+                self._tell(str(error))  # a mutator may go on without a model, and a person must know
             raise
         with self._mutex:
             del self._flying[key]

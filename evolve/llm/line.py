@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evolve.config import LLMSettings
+from evolve.errors import Halt
 from evolve.llm.budget import Budget, Prices
 from evolve.llm.gate import Gate, backoff
 from evolve.llm.types import Answer, Call, Failed, Overlong
@@ -34,6 +35,7 @@ class Way:
     cost: Counter[str] = field(default_factory=Counter)
     tries: int = 0
     useless: int = 0
+    own: str = ""  # what its last try failed by, where that may be the request's fault
     failed: float = math.inf  # when its try before this one began
     began: float = field(default_factory=time.monotonic)
 
@@ -68,6 +70,11 @@ class Line:
                         raise (Overlong if error.overlong else Failed)(str(error), way.cost) from None
                     except Trouble as trouble:
                         await self._weigh(way, trouble)
+                    except Halt:
+                        # One request that a server always fails at must not stop the run each time that it goes on.
+                        if not (way.own and self._gate.given_up_alone()):
+                            raise
+                        raise Failed(f"{way.own} (tried {way.tries} times)", way.cost) from None
 
     async def _once(self, way: Way) -> Answer:
         """One call, admitted and settled. Raises Trouble, Hopeless, Spent, Halt."""
@@ -104,6 +111,7 @@ class Line:
         """Returns when it is to be tried again; raises Failed where that is no use."""
         way.tries += 1
         way.useless += trouble.answered
+        way.own = str(trouble) if trouble.own else ""
         waited = time.monotonic() - way.began
         # A server that went down after others' success has not worked since this request's last try.
         alone = self._gate.worked_since(way.failed)

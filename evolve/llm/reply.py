@@ -45,7 +45,7 @@ def completion(body: bytes) -> Reply:
     message = choice.get("message") if isinstance(choice, Mapping) else None
     if not isinstance(choice, Mapping) or not isinstance(message, Mapping):
         raise Unusable(f"its answer has no choices: {words(body)}", tokens or (0, 0))
-    text, why = message.get("content"), choice.get("finish_reason")
+    text, why = _text(message.get("content")), choice.get("finish_reason")
     if isinstance(refusal := message.get("refusal"), str) and refusal:
         raise Refused(f"the model refuses: {refusal[:300]}", tokens or (0, 0))
     if why == "content_filter":
@@ -55,6 +55,14 @@ def completion(body: bytes) -> Reply:
     if not isinstance(text, str) or (not text.strip() and why != "length"):
         raise Unusable("its answer is empty", tokens or (0, 0))
     return Reply(text, tokens, cut=why == "length")
+
+
+def _text(content: Any) -> Any:
+    """Some servers answer in parts."""
+    if not isinstance(content, list):
+        return content
+    parts = [part.get("text") for part in content if isinstance(part, Mapping)]
+    return "".join(part for part in parts if isinstance(part, str))
 
 
 def _tokens(usage: Any) -> tuple[int, int] | None:

@@ -74,8 +74,8 @@ def loopback(base_url: str) -> bool:
 class Trouble(Exception):
     """It went wrong, and may go well the next time. `billed`: the tokens that the server may have counted all the
     same; None: it cannot have. `after`: seconds that it asks to be left alone. `busy`: there was nothing wrong with
-    the request. `answered`: there was an answer, of no use. `began`, `server`: when that try
-    did, and whether all are waiting now (the gate knows)."""
+    the request. `answered`: there was an answer, of no use. `own`: the request may be what the server fails at.
+    `began`, `server`: when that try did, and whether all are waiting now (the gate knows)."""
 
     def __init__(
         self,
@@ -84,9 +84,10 @@ class Trouble(Exception):
         after: float | None = None,
         busy: bool = False,
         answered: bool = False,
+        own: bool = False,
     ) -> None:
         super().__init__(said)
-        self.billed, self.after, self.busy, self.answered = billed, after, busy, answered
+        self.billed, self.after, self.busy, self.answered, self.own = billed, after, busy, answered, own
         self.began, self.server = 0.0, False
 
 
@@ -132,6 +133,7 @@ class Wire:
     def __init__(self, settings: LLMSettings, server: Server, key: str | None, clean: Callable[[str], str]) -> None:
         self._settings, self._server, self._key, self._clean = settings, server, key, clean
         self._starting = asyncio.Lock()
+        self._worked = False  # has the key been good once?
         self._base_url = ""
         self._sdk: openai.AsyncOpenAI | None = None
         self._free_text: set[str] = set()  # the models that hold no answer to a schema
@@ -141,7 +143,9 @@ class Wire:
         sdk = await self._client()
         try:
             async with asyncio.timeout(self._settings.timeout):
-                return completion(self._cleaned(await self._answered(sdk, asked)))
+                reply = completion(self._cleaned(await self._answered(sdk, asked)))
+                self._worked = True
+                return reply
         except TimeoutError:
             raise Trouble(f"no answer within llm.timeout={self._settings.timeout:g} s", (0, 0)) from None
         except Refused as error:
@@ -197,6 +201,8 @@ class Wire:
     ) -> Trouble | Hopeless | Halt:
         status, body = error.status_code, self._cleaned(error.response.content)
         said = f"{status}: {words(body)}"
+        if status == 403 and self._worked:  # some servers say so of a text that they do not like
+            return Hopeless(f"the server refuses the request ({said})")
         if status in (401, 403):
             return Halt(f"The model's server {self._base_url} refuses the key ({said}). llm.key says where it is.")
         if status == 402 or code(body) == "insufficient_quota":
@@ -210,7 +216,7 @@ class Wire:
         if status == 429:
             return Trouble(said, after=retry_after(error.response.headers), busy=True)
         if status in (408, 409) or status >= 500:
-            return Trouble(said, after=retry_after(error.response.headers))
+            return Trouble(said, after=retry_after(error.response.headers), own=status == 500)
         overlong = code(body) == "context_length_exceeded" or _OVERLONG.search(said) is not None
         return Hopeless(f"the server refuses the request ({said})", overlong=overlong)
 

@@ -46,7 +46,7 @@ def page_of(ledger: Path, story: Story) -> str:
         headline=headline(story),
         facts=_facts(story),
         tables=[shown(table) for table in (*(said.tables if said else ()), *_models(story))],
-        notes=said.notes if said else (),
+        notes=(*said.notes, *_left_out(story)) if said else (),
         kept=_kept(ledger, story),
         failures=_failures(story),
         time=_time(story.seconds),
@@ -155,9 +155,19 @@ def spent(story: Story) -> str:
     cost = story.cost
     if not any(cost.values()):
         return "no money"
-    words = [f"{cost[unit]:,.0f} {unit}" for unit in ("calls", "tokens") if unit in cost]
+    words = [f"{cost[u]:,.0f} {u[:-1] if cost[u] == 1 else u}" for u in ("calls", "tokens") if u in cost]
     unknown = ["money that is not known, as llm.prices has no price of a model"] if story.asked else []
     return ", ".join([*words, *([f"{cost['usd']:,.2f} US dollars"] if "usd" in cost else unknown)])
+
+
+def _left_out(story: Story) -> list[str]:
+    """Baselines that were asked for and are not there: with less to spend than the run they would be no comparison."""
+    wanted = story.settings.get("run", {}).get("baselines", ())
+    return [
+        f"The baseline {name} was left out: the budget did not reach for it."
+        for name in wanted
+        if name not in story.baselines
+    ]
 
 
 def _models(story: Story) -> list[Table]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -17,7 +18,7 @@ from evolve.errors import Halt, Spent
 from evolve.mutators import Mutator
 from evolve.preflight import worlds
 from evolve.run import Result, Run
-from evolve.substrate import Attempt, Brief, Control, Rewrite
+from evolve.substrate import Attempt, Bench, Brief, Case, Control, Outcome, Rewrite
 from evolve.testing import Scripted, ScriptedLLM
 from evolve.workers import LocalWorkers
 from evolve.workers.local import Slot
@@ -140,6 +141,31 @@ def test_a_server_that_is_gone_stops_the_run_and_a_resume_ends_as_if_it_had_not(
     gone.back = True
     again, _ = play(gone, tape)
     assert story(again) == story(whole)
+
+
+def test_what_is_being_tried_when_a_server_goes_is_waited_for() -> None:
+    started = threading.Event()
+
+    class Slow(Toy):
+        def trial(self, case: Case, bench: Bench) -> Outcome:
+            if case.stream == "trial":
+                started.set()
+                time.sleep(0.5)
+            return super().trial(case, bench)
+
+    def script(brief: Brief) -> Sequence[Rewrite]:
+        if brief.lineage == "c":
+            return nearer(brief)
+        started.wait(60)
+        raise Halt("gone")
+
+    toy, workers, tape = Slow(ToySettings(noise=0.3)), LocalWorkers(2), Tape()
+    settings = replace(SETTINGS, mutator=MutatorSettings(concurrency=4))
+    result = Run(settings, toy, lambda: Scripted(script), workers, SEEDS, journal=tape).execute()
+    tried = [e for e in tape.entries if e.kind == "outcome" and e.value["stream"] == "trial"]
+    workers.close()
+    assert result.reason == "gone"
+    assert [e.value["lineage"] for e in tried] == ["c"]
 
 
 class Reader(Mutator):

@@ -166,6 +166,8 @@ def test_a_baseline_that_the_budget_does_not_reach_for_is_said(
     assert "The baseline best_of_n is left out, as it could not try as much: llm.budget.calls=7 is spent" in out
     (findings,) = entries("one", "findings")
     assert findings.value["baselines"] == {}
+    (page,) = Path("outputs").rglob("report.html")
+    assert "The baseline best_of_n was left out" in page.read_text("utf-8")
 
 
 def test_killed_in_mid_call_it_pays_for_nothing_twice(server: ScriptedServer, tmp_path: Path) -> None:
@@ -226,6 +228,46 @@ def test_a_server_that_is_away_for_a_while_is_waited_for(
     assert "answers again" in out
     assert "has answered nothing" not in out
     assert all("failed" not in call.value for call in entries("one", "call"))
+
+
+def test_a_request_that_a_server_always_fails_at_stops_no_run(server: ScriptedServer) -> None:
+    def poisoned(request: dict[str, Any], number: int) -> Reply:
+        told = request["messages"][1]["content"]
+        return Status(500) if told.startswith('# Rewrite agent "cro"') else tweaks(request)
+
+    server.script = poisoned
+    assert main(args(server, "one", "llm.patience=1.5", "llm.concurrency=1")) == 0
+    assert entries("one", "findings")
+    refused = [r for r in attempts(LEDGER, "one") if r.trailers["Status"] == "refused"]
+    assert {r.trailers["Lineage"] for r in refused} == {"cro"}
+    assert all("500" in r.trailers["Evidence"] for r in refused)
+
+
+def test_a_server_that_fails_at_everything_is_gone_all_the_same(
+    server: ScriptedServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.script = lambda request, number: Status(500)
+    assert main(args(server, "one", "llm.patience=1.0", "llm.concurrency=1")) == 0
+    assert "has answered nothing for 1 s" in capsys.readouterr().out
+    assert not entries("one", "findings")
+
+
+def test_a_text_that_is_refused_with_403_is_no_refused_key(server: ScriptedServer) -> None:
+    def moderated(request: dict[str, Any], number: int) -> Reply:
+        return Status(403, '{"error": {"message": "flagged"}}') if number == 2 else tweaks(request)
+
+    server.script = moderated
+    assert main(args(server, "one", "llm.concurrency=1")) == 0
+    (refused,) = (r for r in attempts(LEDGER, "one") if r.trailers["Status"] == "refused")
+    assert "flagged" in refused.trailers["Evidence"]
+
+
+def test_the_hybrid_says_that_its_budget_is_spent(server: ScriptedServer, capsys: pytest.CaptureFixture[str]) -> None:
+    more = ["mutator=hybrid", "mutator.structure=1", "llm.budget.calls=2", "run.generations=1"]
+    assert main([arg for arg in args(server, "one", *more) if arg != "mutator=openai"]) == 0
+    assert capsys.readouterr().out.count("llm.budget.calls=2 is spent") == 1
+    kinds = [a.rewrite.kind for a in Memory(NoLedger(journal(LEDGER, "one"))).verdicts.values()]
+    assert sorted(kinds) == ["cma", "scripted", "scripted"]
 
 
 def test_a_prompt_that_is_too_long_is_said_more_shortly(server: ScriptedServer) -> None:

@@ -297,7 +297,7 @@ def test_no_secret_leaves(connected: Connected, tmp_path: Path, monkeypatch: pyt
     both = (KEY, "another-long-secret")
 
     def script(request: dict[str, Any], number: int) -> Reply:
-        return [f"You said {both}", Status(400, f"no {both}"), Status(500, f"no {both}"), "fine"][min(number, 3)]
+        return [f"You said {both}", Status(400, f"no {both}"), Status(503, f"no {both}"), "fine"][min(number, 3)]
 
     seen: list[str] = []
     with ScriptedServer(script) as server:

@@ -60,6 +60,12 @@ def test_nothing_in_it(body: bytes) -> None:
         completion(body)
 
 
+def test_an_answer_in_parts() -> None:
+    parts = [{"type": "text", "text": "Say "}, {"type": "image"}, "odd", {"type": "text", "text": "yes."}]
+    body = json.dumps({"choices": [{"message": {"content": parts}, "finish_reason": "stop"}]}).encode()
+    assert completion(body).text == "Say yes."
+
+
 def test_words() -> None:
     assert words(b'{"error": {"message": "too\\n long", "code": "x"}}') == "too long"
     assert words(b'{"detail": "no"}') == "no"
