@@ -24,6 +24,7 @@ from evolve.findings import Chart, Findings, Table
 from evolve.genome import Genome
 from evolve.jobs import Bench, Given, Limits, Ran
 from evolve.numbers import Number, Numbers
+from evolve.ruler import Clock, Metric
 
 if TYPE_CHECKING:
     from evolve.llm import LLM
@@ -71,36 +72,6 @@ _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=F
 def content_key(*parts: Any) -> str:
     """The sha256 of canonical JSON (32 hex digits): a thing's key is its content, never its order."""
     return hashlib.sha256(_CANONICAL.encode(parts).encode()).hexdigest()[:32]
-
-
-@dataclass(frozen=True)
-class Metric:
-    """What a score means. `honest`: in one sentence, how it could be gamed and what stops that. `effect`: the unit of
-    paired differences, where that is not the score's own."""
-
-    name: str
-    unit: str
-    better: Literal["lower", "higher"]
-    honest: str
-    effect: str = ""
-
-    @property
-    def sign(self) -> int:
-        """+1 where higher is better, else -1."""
-        return 1 if self.better == "higher" else -1
-
-
-@dataclass(frozen=True)
-class Clock:
-    """The temporal contract of a trial: all trials get the same `budget` (in `unit`), then `grace`."""
-
-    budget: float
-    unit: str
-    why: str
-    grace: float = 0.0
-
-    def __str__(self) -> str:
-        return f"{self.budget:g} {self.unit}"
 
 
 @dataclass(frozen=True)
