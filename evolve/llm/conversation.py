@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 from evolve.errors import Spent
 from evolve.llm.types import LLM, Answer, Failed, Message, Overlong, Request
 
-__all__ = ["Complaint", "Talk", "converse", "parsed"]
+__all__ = ["CHARACTERS", "Complaint", "Talk", "converse", "parsed"]
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from evolve.errors import UsageError
 from evolve.llm import LLM, Message, Overlong
-from evolve.llm.conversation import Complaint, Talk, converse, parsed
+from evolve.llm.conversation import CHARACTERS, Complaint, Talk, converse, parsed
 from evolve.llm.secrets import scrub, secrets_of
 from evolve.mutators.base import Mutator, Workshop
 from evolve.mutators.brief import RULE, NoRoom, compose, least
@@ -25,7 +25,6 @@ from evolve.substrate import Attempt, Brief, Rewrite
 
 __all__ = ["OpenAI"]
 
-_CHARACTERS = 3  # to a token, at the low end of English and code: a brief never overflows a context
 _COMPLAINT = 1_000  # characters kept free for what goes back
 _BRIEFS, _SHORTER = 3, 0.6  # tries, and how much of the last brief, where the server says that it is too long
 _SMALLEST = 2_000  # characters of a brief, where no seed says how many
@@ -130,7 +129,7 @@ class OpenAI(Mutator):
     def _room(self) -> int:
         """Characters that a brief may have."""
         fixed = len(_SYSTEM) + len(_LAST) + _COMPLAINT
-        return min(self._settings.brief, (self._llm.context - self._llm.answer) * _CHARACTERS - fixed)
+        return min(self._settings.brief, (self._llm.context - self._llm.answer) * CHARACTERS - fixed)
 
     def _hide(self, text: str) -> str:
         return scrub(text, self._secrets)

@@ -298,7 +298,7 @@ def test_another_slots_folder_and_the_filter(bubble: Sandbox) -> None:
     time.sleep(0.5)
     code = """
 import ctypes, json, os, socket
-found = [f for f in ("/trial", "/tmp", "/dev/shm", "/proc/1/root/trial") if os.path.exists(f + "/mark")]
+found = [f for f in ("/trial", "/tmp", "/dev/shm", "/proc/1/root" + "/trial") if os.path.exists(f + "/mark")]
 libc = ctypes.CDLL(None, use_errno=True)
 errors = {}
 def call(name, *arguments):
