@@ -35,7 +35,8 @@ from evolve.config import (
 )
 from evolve.genome import Genome
 from evolve.ledger import Entry, Ledger
-from evolve.llm import LLM, Message, Request, connect
+from evolve.llm import LLM, Message, Request
+from evolve.llm.connect import connect
 from evolve.mutators import Mutator
 from evolve.run import Run
 from evolve.substrate import Bench, Brief, Case, Clock, Metric, Outcome, Rewrite, Substrate

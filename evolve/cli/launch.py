@@ -27,7 +27,7 @@ from evolve.errors import UsageError
 from evolve.genome import Genome
 from evolve.ledger import Entry, Ledger, LedgerError, RunTaken, check_name, compact, runs
 from evolve.ledger.repository import Repository
-from evolve.llm import LLM, base_url_of, connect
+from evolve.llm import LLM
 from evolve.mutators import Mutator, Workshop
 from evolve.population import copied, read_seeds
 from evolve.preflight import preflight
@@ -78,7 +78,7 @@ def build(settings: Settings, seeds: Mapping[str, Genome] | None = None, *, rewr
     workers = load("workers", settings.workers.name)
     substrate: Substrate = load("substrates", settings.domain)(settings.substrate)
     asks = substrate.needs_model or (mutator is not None and mutator.needs_model)
-    llm = connect(settings.llm, _answers(settings), known_only=mutator is None) if asks else None
+    llm = _connected(settings, known_only=mutator is None) if asks else None
     with ExitStack() as undo:
         if llm is not None:
             undo.callback(llm.close)
@@ -283,10 +283,19 @@ def _preflight(settings: Settings, built: Built, path: Path, console: Console) -
     return passed
 
 
+def _connected(settings: Settings, *, known_only: bool) -> LLM:
+    from evolve.llm.connect import connect  # half a second that only a run with a model needs
+
+    return connect(settings.llm, _answers(settings), known_only=known_only)
+
+
 def _server(settings: Settings, built: Built) -> dict[str, str]:
     """Where the environment alone says which server it was: another one's answers are others."""
-    asked = built.llm is not None and settings.llm.server is Server.openai
-    return {"base_url": base_url_of(settings.llm)} if asked else {}
+    if built.llm is None or settings.llm.server is not Server.openai:
+        return {}
+    from evolve.llm.connect import base_url_of
+
+    return {"base_url": base_url_of(settings.llm)}
 
 
 def _versions() -> dict[str, str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -62,3 +64,11 @@ def test_populations_hold_no_code_but_genomes() -> None:
 
 def test_a_toy_domain_costs_under_60_lines() -> None:
     assert len((ROOT / "tests" / "toy.py").read_text(encoding="utf-8").splitlines()) < 60
+
+
+def test_a_run_without_a_model_waits_for_no_sdk() -> None:
+    code = (
+        "import sys, evolve.cli.launch, evolve.mutators; print([m for m in ('openai', 'httpx2') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"

@@ -10,7 +10,8 @@ import pytest
 from served import KEY, Books, Connected
 
 from evolve.config import LLMSettings
-from evolve.llm import LLM, Call, connect
+from evolve.llm import LLM, Call
+from evolve.llm.connect import connect
 from evolve.testing import ScriptedServer
 
 

@@ -14,8 +14,9 @@ from served import KEY, Connected, asks
 
 from evolve.config import BudgetSettings, LLMSettings, Price, SchemaMode
 from evolve.errors import Halt, Spent
-from evolve.llm import Answer, Failed, Message, Request, connect
+from evolve.llm import Answer, Failed, Message, Request
 from evolve.llm.answers import Answers
+from evolve.llm.connect import connect
 from evolve.testing import ScriptedServer
 from evolve.testing.server import Body, Empty, Reply, Status
 

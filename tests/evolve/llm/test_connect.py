@@ -13,7 +13,7 @@ from served import KEY, Connected, asks
 
 from evolve.config import BudgetSettings, LLMSettings, Price, Server
 from evolve.errors import Halt, UsageError
-from evolve.llm import connect
+from evolve.llm.connect import connect
 from evolve.testing import ScriptedServer
 
 REMOTE = "http://models.example/v1"

@@ -17,7 +17,8 @@ PROGRAM = """
 import json, os, sys
 from pathlib import Path
 from evolve.config import LLMSettings
-from evolve.llm import Message, Request, connect
+from evolve.llm import Message, Request
+from evolve.llm.connect import connect
 
 url, ledger = sys.argv[1], Path(sys.argv[2])
 lines = ledger.read_text().splitlines() if ledger.exists() else []
