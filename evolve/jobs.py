@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from evolve.evidence import Outcome
     from evolve.substrate import Case
 
-__all__ = ["Bench", "Given", "Limits", "Ran"]
+__all__ = ["Bench", "Given", "Limits", "Ran", "Running"]
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,15 @@ class Limits:
 
 @dataclass(frozen=True)
 class Ran:
-    """`status`: ok (exit code 0), crash (another, or a signal, or a limit), timeout (the clock killed it).
+    """`status`: ok (exit code 0), crash (another, or a signal, or a limit), timeout (the clock killed it), stopped (who
+    started it did).
 
     `code`: the exit code, -N for signal N, None where it was killed from outside. `reason`: one sentence where the
     status is not ok. `cpu_seconds` is of all its processes that have ended. `files` are those that were asked for and
     that it left: bytes, never followed links.
     """
 
-    status: Literal["ok", "crash", "timeout"]
+    status: Literal["ok", "crash", "timeout", "stopped"]
     code: int | None
     stdout: bytes = b""
     stderr: bytes = b""
@@ -64,7 +65,9 @@ class Given(TypedDict, total=False):
 
     `files` lie in its folder (relative path -> content), those of `keep` are brought back from there. `visible`: host
     paths that it may read, at the same place. `environment`: all its variables but PATH and HOME. `packages`: False
-    hides Python's installed packages, so that only the standard library is there.
+    hides Python's installed packages, so that only the standard library is there. `shared`: host files that it may read
+    and write, at the same place; their owner reads them, and never maps them, for it may shorten them. `hidden`: host
+    files and folders that it sees empty, wherever they lie (plain: not enforced); one that is not there is no error.
     """
 
     files: Mapping[str, str | bytes] | None
@@ -73,6 +76,22 @@ class Given(TypedDict, total=False):
     stdin: bytes
     environment: Mapping[str, str] | None
     packages: bool
+    shared: Sequence[Path]
+    hidden: Sequence[Path]
+
+
+class Running(Protocol):
+    """A program that was started and not waited for."""
+
+    def stop(self) -> None:
+        """Kill it with all that it started; returns when nothing of it is left. Its end is `stopped`, unless it had
+        ended before."""
+
+    def done(self) -> bool:
+        """Has it ended? Never waits."""
+
+    def result(self) -> Ran:
+        """Waits for its end. Raises what `Bench.run` raises."""
 
 
 class Bench(Protocol):
@@ -87,6 +106,18 @@ class Bench(Protocol):
         It starts in an empty folder of its own, sees the system's programs, this Python, what it is given and nothing
         else, and has no network.
         """
+
+    def start(self, argv: Sequence[str], limits: Limits, **given: Unpack[Given]) -> Running:
+        """As `run`, without waiting for it; several at once share the slot. What still runs when the slot is given
+        back is stopped."""
+
+    def turn(self) -> None:
+        """Returns when the slot's cores and accelerators are this trial's alone: another, that has handed over, may
+        still be finishing there. To be called when all is loaded, before a clock starts that must not be disturbed."""
+
+    def hand_over(self) -> None:
+        """What is left of this trial needs no clock: the next one may take the slot and load meanwhile; its turn comes
+        when this one is over."""
 
     def lease(self) -> AbstractContextManager[Bench]:
         """This bench with one slot held. A trial holds one already; `measure` and `compare` none until they ask."""

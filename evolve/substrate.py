@@ -22,7 +22,7 @@ from evolve.config import GenomeSettings
 from evolve.evidence import Bout, Duel, Outcome, Status
 from evolve.findings import Chart, Findings, Table
 from evolve.genome import Genome
-from evolve.jobs import Bench, Given, Limits, Ran
+from evolve.jobs import Bench, Given, Limits, Ran, Running
 from evolve.numbers import Number, Numbers
 from evolve.ruler import Clock, Metric
 
@@ -53,6 +53,7 @@ __all__ = [
     "Ran",
     "Record",
     "Rewrite",
+    "Running",
     "Status",
     "Substrate",
     "Table",

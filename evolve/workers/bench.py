@@ -15,7 +15,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Unpack
 
-from evolve.substrate import Bench, Case, Given, Limits, Outcome, Ran, Substrate
+from evolve.substrate import Bench, Case, Given, Limits, Outcome, Ran, Running, Substrate
 from evolve.workers.local import LocalWorkers, Slot
 
 __all__ = ["HeldBench", "RecordedBench"]
@@ -83,6 +83,15 @@ class RecordedBench(Bench):
             yield held
 
     def run(self, argv: Sequence[str], limits: Limits, **given: Unpack[Given]) -> Ran:
+        raise RuntimeError(_NONE_HELD)
+
+    def start(self, argv: Sequence[str], limits: Limits, **given: Unpack[Given]) -> Running:
+        raise RuntimeError(_NONE_HELD)
+
+    def turn(self) -> None:
+        raise RuntimeError(_NONE_HELD)
+
+    def hand_over(self) -> None:
         raise RuntimeError(_NONE_HELD)
 
     @property
@@ -159,6 +168,15 @@ class HeldBench(Bench):
         return self._workers.sandbox.run(
             argv, limits, cores=slot.cores, devices=slot.devices, slot=slot.number, **given
         )
+
+    def start(self, argv: Sequence[str], limits: Limits, **given: Unpack[Given]) -> Running:
+        raise NotImplementedError
+
+    def turn(self) -> None:
+        return None
+
+    def hand_over(self) -> None:
+        return None
 
     @contextmanager
     def lease(self) -> Iterator[Bench]:

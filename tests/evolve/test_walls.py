@@ -55,11 +55,16 @@ def test_a_substrate_imports_no_other_substrate() -> None:
         assert others == [], path
 
 
+@pytest.mark.parametrize("path", modules("trainer"), ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_the_trainer_stands_alone(path: Path) -> None:
+    assert [name for name in imports(path) if name.split(".")[0] in (DOMAINS | {"evolve"}) - {"trainer"}] == []
+
+
 def test_populations_hold_no_code_but_genomes() -> None:
     """Programs lie a folder a lineage, below `populations/DOMAIN/KIND/`; nothing of theirs is ever imported."""
     found = [p.relative_to(ROOT / "populations").parts for p in modules("populations") if p.name != "__init__.py"]
-    assert {parts[0] for parts in found} <= {"rendering"}
-    assert all(len(parts) >= 4 for parts in found)
+    assert {parts[0] for parts in found} <= {"rendering", "ml"}
+    assert all(len(parts) >= (3 if parts[0] == "ml" else 4) for parts in found)
 
 
 def test_a_toy_domain_costs_under_60_lines() -> None:

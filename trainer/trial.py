@@ -1,0 +1,390 @@
+"""One trial: a genome trains until the bell, then two processes answer for its weights, and the judge counts.
+
+The order, and why: the text to learn from appears when the clock starts, so that loading and compiling cannot be used
+to learn. At the bell everything of the training is killed, and what was saved whole by then counts. Then one process
+gets the windows to be scored, and another, that knows nothing of the first, the same ones with changed tails, in other
+batches and another order: where both saw the same tokens, they must answer the same.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trainer.board import POINT, POINTS, Ask, Board, Say, State
+from trainer.corpus import Corpus
+from trainer.job import BAD_GENOME, DIVERGED, NO_MEMORY, Job
+from trainer.launch import Ended, Launcher, Program
+from trainer.plan import Facts, Plan
+from trainer.result import Result, Status
+from trainer.scoring import Floats, Ints, agreement, bits_per_byte, cut, log_probabilities, windows
+
+__all__ = ["ENTRY", "trial"]
+
+ENTRY = "train.py"
+"""The genome's file that defines Model and train."""
+
+_BOOT = "import sys, runpy; sys.path.insert(0, sys.argv.pop(1)); runpy.run_module('trainer.child', run_name='__main__')"
+"""Starts a child in isolated mode, where neither the folder nor the environment is searched for modules."""
+
+_LOOK = 0.002
+"""Seconds between looks at a training: the bell is late by no more."""
+
+_AREA_MB = 256
+"""An area of answers at most: with a large vocabulary, fewer windows go into a request."""
+
+_LOG = 4000
+"""Characters of a program's last output that are kept as evidence."""
+
+_EXACT, _COARSE = (2e-4, 0.02), (0.01, 1.0)
+"""By how many nats two processes' answers may differ, on average and at worst: in float32, where other batches were
+seen to change them by some 1e-5, and where a genome computes in bfloat16 on an accelerator."""
+
+
+@dataclass(frozen=True)
+class Lost(Exception):
+    """The trial has ended without a score."""
+
+    status: Status
+    reason: str
+    log: str = ""
+
+
+def trial(
+    genome: Mapping[str, str], corpus: Corpus, split: str, plan: Plan, seed: int, launcher: Launcher, cores: int = 1
+) -> Result:
+    """A genome's bits per byte on a `split` of the corpus. `seed`: of weights and batches; `cores`: it may use so many.
+
+    A bad genome gives a Result that is not ok; only a broken machine raises.
+    """
+    began = time.monotonic()
+    facts = Facts(corpus.vocabulary, plan.context, plan.seconds, plan.device, cores)
+    one = _Trial(genome, corpus, split, plan, seed, launcher, facts)
+    try:
+        result = one.run()
+    except Lost as lost:
+        result = replace(one.told, status=lost.status, reason=lost.reason, log=lost.log)
+    finally:
+        one.close()
+    return replace(result, split=split, total=round(time.monotonic() - began, 3))
+
+
+class _Trial:
+    """The state of one trial: its files, its programs, and what is known so far."""
+
+    def __init__(
+        self,
+        genome: Mapping[str, str],
+        corpus: Corpus,
+        split: str,
+        plan: Plan,
+        seed: int,
+        launcher: Launcher,
+        facts: Facts,
+    ) -> None:
+        self.genome, self.corpus, self.plan, self.seed = genome, corpus, plan, seed
+        self.launcher, self.facts = launcher, facts
+        self.told = Result("crash")
+        self._programs: list[Program] = []
+        self._boards: list[Board] = []
+        self._folder = launcher.scratch / f"trial-{time.monotonic_ns()}"
+        self._folder.mkdir()
+        self._gate = self._folder / "text"
+        self._gate.mkdir(mode=0o755)
+        self._weights = [self._shared(f"weights.{i}") for i in (0, 1)]
+        self._split = windows(corpus.split(split), plan.context, plan.windows)
+
+    # -- the whole -----------------------------------------------------------------------------
+
+    def run(self) -> Result:
+        # All three load beside each other; those that answer have no genome in them until the training is over.
+        trainee = self._trainee()
+        first, second = self._witness("first"), self._witness("second")
+        weights = self._train(trainee)
+        bell = time.monotonic()
+        self.launcher.hand_over()
+        first.begin(weights)
+        rng = np.random.default_rng([self.seed, 1])
+        inputs, targets = self._split.inputs, self._split.targets
+        answers = first.answers(inputs, targets, rng.permutation(len(inputs)), self._rows)
+        first.end()
+        second.begin(weights)
+        changed, places = cut(inputs, rng)
+        again = second.answers(changed, targets, rng.permutation(len(inputs)), max(1, self._rows * 2 // 3))
+        second.end()
+        self._agree(answers, again, places)
+        sizes = self.corpus.sizes[targets]
+        return replace(
+            self.told,
+            status="ok",
+            bits_per_byte=bits_per_byte(answers, sizes),
+            evaluation=round(time.monotonic() - bell, 3),
+            parameters=first.say.count(Say.parameters),
+            flops_per_token=first.say.get(Say.flops),
+        )
+
+    def close(self) -> None:
+        for program in self._programs:
+            program.stop()
+        for board in self._boards:
+            board.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    # -- training ------------------------------------------------------------------------------
+
+    def _trainee(self) -> _Child:
+        return self._child("train", POINT.size * POINTS, 0, self._weights, [self._gate])
+
+    def _train(self, child: _Child) -> Path:
+        """Until the bell, or before it where train() returns. Returns the file of the last weights."""
+        plan = self.plan
+        started = time.monotonic()
+        while child.say.get(Say.state) != State.ready and time.monotonic() < started + plan.warmup:
+            if child.program.done():
+                raise self._lost(child, "before the clock started")
+            time.sleep(_LOOK)
+        self.launcher.turn()
+        self._open_the_gate()
+        go = time.monotonic()
+        bell = go + plan.seconds
+        child.ask.set(Ask.bell, bell)
+        child.ask.set(Ask.go, go)
+        while time.monotonic() < bell and not child.program.done():
+            time.sleep(min(_LOOK, max(0.0, bell - time.monotonic())))
+        ended = time.monotonic()
+        child.program.stop()
+        say = child.say
+        saves, steps = say.count(Say.saves), say.count(Say.saved_steps)
+        returned = say.get(Say.state) == State.done
+        self.told = replace(
+            self.told,
+            loading=round(go - started, 3),
+            training=round(ended - go, 3),
+            steps=say.count(Say.steps),
+            tokens=say.count(Say.tokens),
+            parameters=say.count(Say.parameters),
+            peak_mb=say.get(Say.peak_mb),
+            saving=say.get(Say.saving),
+            returned=returned,
+            saved_share=1.0 if returned else min(1.0, steps / max(1, say.count(Say.steps))),
+            curve=_curve(say),
+        )
+        end = child.program.result()
+        if end.status != "stopped" and not returned:
+            raise self._lost(child, "while training")
+        if not saves:
+            raise Lost(
+                "timeout", "no weights were saved before the bell: train() must call session.start(model)", _tail(end)
+            )
+        self.told = replace(self.told, log=_tail(end))
+        return self._kept(self._weights[(saves - 1) % 2])
+
+    def _open_the_gate(self) -> None:
+        """The training text appears in a folder that the child sees already."""
+        text = self._gate / "train.bin"
+        try:
+            os.link(self.corpus.train, text)
+        except OSError:  # another file system
+            shutil.copyfile(self.corpus.train, text)
+
+    def _kept(self, file: Path) -> Path:
+        """The weights under a path that the training never saw."""
+        kept = self._folder / "weights"
+        file.rename(kept)
+        kept.chmod(0o644)
+        return kept
+
+    # -- answering -----------------------------------------------------------------------------
+
+    @property
+    def _rows(self) -> int:
+        """Windows in one request."""
+        window = self.plan.context * self.corpus.vocabulary * 4
+        return max(1, min(self.plan.rows, len(self._split.inputs), (_AREA_MB << 20) // window))
+
+    def _witness(self, name: str) -> _Witness:
+        context = self.plan.context
+        request, answer = self._rows * context * 4, self._rows * context * self.corpus.vocabulary * 4
+        place = self._folder / f"{name}.weights"
+        place.mkdir(mode=0o755)
+        child = self._child("answer", 2 * answer, 2 * request, [place / "weights"], [place], (request, answer))
+        return _Witness(self, child, place / "weights", request, answer)
+
+    def _agree(self, first: Floats, second: Floats, places: Ints) -> None:
+        """Raises Lost where the two processes saw the same and answered something else."""
+        found = agreement(first, second, places)
+        mean, worst = _EXACT if self.plan.device == "cpu" else _COARSE
+        self.told = replace(self.told, differs=found.worst)
+        if abs(found.gain) <= mean and found.worst <= worst:
+            return
+        if abs(found.last) > 10 * abs(found.gain) or abs(found.last) > 0.1:
+            why = "it looks at tokens that come later"
+        else:
+            why = "its answers depend on more than the tokens it is given: on chance, on the batch, or on what it kept"
+        raise Lost(
+            "refused",
+            f"{why}: where two processes saw the same tokens, their answers differ by {found.gain:.2g} nats on average "
+            f"and {found.worst:.2g} at worst; just before tokens that only one of them saw, by {found.last:.2g}",
+            self.told.log,
+        )
+
+    # -- programs ------------------------------------------------------------------------------
+
+    def _child(
+        self,
+        what: str,
+        say: int,
+        ask: int,
+        weights: list[Path],
+        visible: list[Path],
+        areas: tuple[int, int] = (0, 0),
+    ) -> _Child:
+        number = len(self._boards)
+        asked, said = self._folder / f"ask.{number}", self._folder / f"say.{number}"
+        boards = Board.make(asked, ask), Board.make(said, say)
+        self._boards += boards
+        asked.chmod(0o644)
+        said.chmod(0o666)
+        training = what == "train"
+        job = Job(
+            what,
+            ENTRY,
+            self.facts,
+            self.seed,
+            str(asked),
+            str(said),
+            [str(path) for path in weights],
+            str(self._gate / "train.bin") if training else "",
+            self.corpus.dtype,
+            self.plan.saves,
+            *areas,
+        )
+        here = Path(__file__).resolve().parent
+        plan = self.plan
+        after = plan.warmup + plan.seconds + 5.0
+        program = self.launcher.start(
+            [sys.executable, "-I", "-c", _BOOT, str(here.parent), job.to_json()],
+            self.genome,
+            seconds=after if training else 2 * after + 2 * plan.evaluation,
+            memory_mb=plan.memory_mb,
+            processes=plan.processes,
+            file_mb=plan.weights_mb,
+            visible=[here, asked, *visible],
+            shared=[said, *(weights if training else [])],
+            hidden=self.corpus.hidden,
+        )
+        self._programs.append(program)
+        return _Child(program, *boards)
+
+    def _shared(self, name: str) -> Path:
+        path = self._folder / name
+        path.touch()
+        path.chmod(0o666)
+        return path
+
+    def _lost(self, child: _Child, when: str) -> Lost:
+        """Why a program of the genome ended that should not have."""
+        end = child.program.result()
+        return _lost(end, when)
+
+
+@dataclass(frozen=True)
+class _Child:
+    program: Program
+    ask: Board
+    say: Board
+
+
+class _Witness:
+    """A process that answers, and what it is asked."""
+
+    def __init__(self, owner: _Trial, child: _Child, weights: Path, request: int, answer: int) -> None:
+        self._owner, self._child, self._place, self._request, self._answer = owner, child, weights, request, answer
+        self.say = child.say
+        self._deadline = 0.0
+
+    def begin(self, weights: Path) -> None:
+        os.link(weights, self._place)
+        self._deadline = time.monotonic() + self._owner.plan.evaluation
+        self._child.ask.set(Ask.go, time.monotonic())
+
+    def answers(self, inputs: Ints, targets: Ints, order: Ints, rows: int) -> Floats:
+        """Log probabilities of the targets, in the windows' own order; asked in another. One request is always ahead,
+        so that neither side waits for the other."""
+        groups = [order[i : i + rows] for i in range(0, len(order), rows)]
+        found = np.zeros(targets.shape)
+        for number in range(min(2, len(groups))):
+            self._put(number, inputs[groups[number]])
+        for number, group in enumerate(groups):
+            logits = self._take(number, len(group))
+            if number + 2 < len(groups):
+                self._put(number + 2, inputs[groups[number + 2]])
+            try:
+                found[group] = log_probabilities(logits, targets[group])
+            except ValueError as error:
+                raise Lost("invalid", str(error), self._owner.told.log) from None
+        return found
+
+    def end(self) -> None:
+        self._child.program.stop()
+
+    def _put(self, number: int, inputs: Ints) -> None:
+        area = number % 2
+        ask = self._child.ask
+        ask.put(area * self._request, np.ascontiguousarray(inputs, np.int32).data)
+        ask.set(Ask.rows_1 if area else Ask.rows, len(inputs))
+        ask.set(Ask.request, number + 1)
+
+    def _take(self, number: int, rows: int) -> Any:
+        asleep = 1e-4
+        while self.say.count(Say.answered) <= number:
+            if self._child.program.done():
+                raise _lost(self._child.program.result(), "while it was scored")
+            if time.monotonic() > self._deadline:
+                seconds = self._owner.plan.evaluation
+                raise Lost(
+                    "timeout", f"it had not answered everything {seconds:g} s after the bell", self._owner.told.log
+                )
+            time.sleep(asleep)
+            asleep = min(2 * asleep, _LOOK)
+        context, vocabulary = self._owner.plan.context, self._owner.corpus.vocabulary
+        size = rows * context * vocabulary * 4
+        data = self.say.take((number % 2) * self._answer, size)
+        if len(data) != size:
+            raise Lost("refused", "it shortened the file of its answers", self._owner.told.log)
+        return np.frombuffer(bytearray(data), np.float32).reshape(rows, context, vocabulary)
+
+
+def _lost(end: Ended, when: str) -> Lost:
+    log = _tail(end)
+    said = [line for line in log.splitlines() if line.strip()]
+    last = said[-1].strip() if said else ""
+    if end.status == "timeout":
+        return Lost("timeout", f"{end.reason} {when}", log)
+    if end.reason == f"exit code {DIVERGED}":
+        return Lost("invalid", last, log)
+    if end.reason == f"exit code {BAD_GENOME}":
+        return Lost("invalid", last, log)
+    if end.reason == f"exit code {NO_MEMORY}" or "DefaultCPUAllocator" in last:
+        return Lost("crash", f"out of memory {when}: {last}", log)
+    return Lost("crash", f"{last or end.reason or 'it ended'} ({when})", log)
+
+
+def _tail(end: Ended) -> str:
+    """The end of what a program wrote, its errors last."""
+    text = "\n".join(part.decode("utf-8", "replace").rstrip() for part in (end.stdout, end.stderr) if part.strip())
+    return text[-_LOG:]
+
+
+def _curve(say: Board) -> tuple[tuple[float, int, float], ...]:
+    data = say.take(0, POINT.size * POINTS)
+    points = [POINT.unpack_from(data, at) for at in range(0, len(data) - POINT.size + 1, POINT.size)]
+    return tuple((round(s, 3), int(n), loss) for s, n, loss in points if s > 0 and np.isfinite([s, n, loss]).all())
