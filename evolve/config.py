@@ -189,7 +189,7 @@ class AuditSettings:
 @dataclass(frozen=True)
 class WorkersSettings:
     name: str = "local"
-    slots: int | None = None  # trials at once; null: one a core
+    slots: int | None = None  # trials at once; null: one an accelerator where the domain wants them, else one a core
     sandbox: SandboxMode = SandboxMode.auto  # bwrap: refuse to start without it; plain: do without it
 
 

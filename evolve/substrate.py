@@ -257,6 +257,8 @@ class Substrate(ABC):
     """Does an outcome depend on the other champions?"""
     sandboxed: bool = False
     """Are genomes programs, that `bench.run` starts? Then preflight tests the sandbox too."""
+    accelerated: bool = False
+    """Do trials want an accelerator? Then there is a slot for each, where the machine has any."""
 
     @property
     def needs_model(self) -> bool:

@@ -95,7 +95,7 @@ def build(settings: Settings, seeds: Mapping[str, Genome] | None = None, *, rewr
                     f"nothing of {name!r} to edit. Its files: {', '.join(list(genome)[:12])}."
                 )
         remarks = tuple(substrate.admit(seeds))
-        made = workers(settings.workers.slots, settings.workers.sandbox.value)
+        made = workers(settings.workers.slots, settings.workers.sandbox.value, accelerated=substrate.accelerated)
         if substrate.sandboxed:
             remarks = (*remarks, made.sandbox.said)
         # Earlier reports tell what was held out, as the ledger does.
