@@ -191,6 +191,7 @@ class WorkersSettings:
     name: str = "local"
     slots: int | None = None  # trials at once; null: one an accelerator where the domain wants them, else one a core
     sandbox: SandboxMode = SandboxMode.auto  # bwrap: refuse to start without it; plain: do without it
+    overlap: bool = True  # the next trial loads on a slot while the last one there is scored, where the domain can
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,8 @@ def build(settings: Settings, seeds: Mapping[str, Genome] | None = None, *, rewr
                     f"nothing of {name!r} to edit. Its files: {', '.join(list(genome)[:12])}."
                 )
         remarks = tuple(substrate.admit(seeds))
-        made = workers(settings.workers.slots, settings.workers.sandbox.value, accelerated=substrate.accelerated)
+        asked = settings.workers
+        made = workers(asked.slots, asked.sandbox.value, accelerated=substrate.accelerated, overlap=asked.overlap)
         if substrate.sandboxed:
             remarks = (*remarks, made.sandbox.said)
         # Earlier reports tell what was held out, as the ledger does.

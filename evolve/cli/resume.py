@@ -26,7 +26,7 @@ __all__ = ["main", "recorded_seeds", "recorded_settings"]
 
 # What may change between two sittings: when to stop, what it may cost, and where things are; not who answers.
 _MAY = (
-    *("run.generations", "run.hours", "run.trials", "run.patience", "workers.slots"),
+    *("run.generations", "run.hours", "run.trials", "run.patience", "workers.slots", "workers.overlap"),
     *("llm.base_url", "llm.key", "llm.concurrency", "llm.timeout", "llm.patience", "llm.cache"),
     *("llm.budget.calls", "llm.budget.tokens", "llm.budget.usd"),
 )

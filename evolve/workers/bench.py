@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Unpack
 
 from evolve.substrate import Bench, Case, Given, Limits, Outcome, Ran, Running, Substrate
-from evolve.workers.local import LocalWorkers, Slot
+from evolve.workers.local import Lease, LocalWorkers
 
 __all__ = ["HeldBench", "RecordedBench"]
 
@@ -45,8 +45,7 @@ class RecordedBench(Bench):
         new = [(case, future) for case, (future, mine) in zip(cases, claims, strict=True) if mine]
         try:
             if len(new) == 1:  # whoever would only wait may as well work
-                with self._workers.lease() as slot:
-                    self._run(*new[0], slot)
+                self._workers.run(partial(self._run, *new[0]))
             else:
                 for case, future in new:
                     self._workers.submit(partial(self._run, case, future))
@@ -74,12 +73,12 @@ class RecordedBench(Bench):
 
     @contextmanager
     def lease(self) -> Iterator[Bench]:
-        with self._workers.lease() as slot, self._held(slot) as held:
+        with self._workers.lease() as lease, self._held(lease) as held:
             yield held
 
     @contextmanager
     def exclusive(self) -> Iterator[Bench]:
-        with self._workers.exclusive() as slot, self._held(slot) as held:
+        with self._workers.exclusive() as lease, self._held(lease) as held:
             yield held
 
     def run(self, argv: Sequence[str], limits: Limits, **given: Unpack[Given]) -> Ran:
@@ -107,10 +106,10 @@ class RecordedBench(Bench):
         return ()
 
     @contextmanager
-    def _held(self, slot: Slot) -> Iterator[HeldBench]:
+    def _held(self, lease: Lease) -> Iterator[HeldBench]:
         clock = self._substrate.clock
         ends = time.monotonic() + clock.budget + clock.grace if clock.unit in ("s", "seconds") else math.inf
-        held = HeldBench(self, self._workers, slot, ends)
+        held = HeldBench(self, self._workers, lease, ends)
         try:
             yield held
         finally:
@@ -129,13 +128,14 @@ class RecordedBench(Bench):
             self._running[key] = Future()
             return self._running[key], True
 
-    def _run(self, case: Case, future: Future[Outcome], slot: Slot) -> None:
+    def _run(self, case: Case, future: Future[Outcome], lease: Lease) -> None:
         started = time.perf_counter()
         try:
-            with self._held(slot) as held:
+            with self._held(lease) as held:
                 outcome = self._substrate.trial(case, held)
             if not outcome.seconds:
-                outcome = replace(outcome, seconds=round(time.perf_counter() - started, 6))
+                took = time.perf_counter() - started - lease.waited
+                outcome = replace(outcome, seconds=round(took, 6))
             self.remember(case, outcome)
         except BaseException as error:
             self._end(case, future, error)
@@ -156,8 +156,9 @@ class RecordedBench(Bench):
 class HeldBench(Bench):
     """The bench of whoever holds a slot."""
 
-    def __init__(self, shared: RecordedBench, workers: LocalWorkers, slot: Slot, deadline: float) -> None:
-        self._shared, self._workers, self._slot, self._deadline = shared, workers, slot, deadline
+    def __init__(self, shared: RecordedBench, workers: LocalWorkers, lease: Lease, deadline: float) -> None:
+        self._shared, self._workers, self._lease, self._deadline = shared, workers, lease, deadline
+        self._slot = lease.slot
 
     def trials(self, cases: Sequence[Case]) -> list[Outcome]:
         """Raises RuntimeError: trials need slots, and this one's holder would wait for them for ever."""
@@ -173,10 +174,10 @@ class HeldBench(Bench):
         raise NotImplementedError
 
     def turn(self) -> None:
-        return None
+        self._lease.turn()
 
     def hand_over(self) -> None:
-        return None
+        self._lease.hand_over()
 
     @contextmanager
     def lease(self) -> Iterator[Bench]:
@@ -195,7 +196,7 @@ class HeldBench(Bench):
 
     @property
     def deadline(self) -> float:
-        return self._deadline
+        return self._deadline + self._lease.waited
 
     @property
     def devices(self) -> Sequence[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from typing import TypeVar
 
 from evolve.workers.sandbox import Sandbox
 
-__all__ = ["LocalWorkers", "Slot", "accelerators"]
+__all__ = ["Lease", "LocalWorkers", "Slot", "accelerators"]
 
 T = TypeVar("T")
 
@@ -32,13 +33,32 @@ class Slot:
     devices: tuple[str, ...] = ()
 
 
+class Lease:
+    """A slot in somebody's hands. `alone`: the whole machine is; `waited`: seconds for its turn."""
+
+    def __init__(self, workers: LocalWorkers, slot: Slot, alone: bool = False) -> None:
+        self.slot, self.alone, self.waited, self.handed = slot, alone, 0.0, False
+        self._workers = workers
+
+    def turn(self) -> None:
+        """Returns when whoever has handed this slot over is done with it."""
+        self._workers.turn(self)
+
+    def hand_over(self) -> None:
+        """The slot may be leased again while this holder finishes; it has the turn until then."""
+        self._workers.hand_over(self)
+
+
 class LocalWorkers:
     """`slots` trials at once. Only a trial holds a slot from its start; everything else leases.
 
-    `sandbox`: auto, bwrap or plain. `accelerated`: a slot an accelerator, where there are any.
+    `sandbox`: auto, bwrap or plain. `accelerated`: a slot an accelerator, where there are any. `overlap`: a slot that
+    was handed over is leased again; then one trial loads there while the one before finishes, and never a third.
     """
 
-    def __init__(self, slots: int | None = None, sandbox: str = "auto", accelerated: bool = False) -> None:
+    def __init__(
+        self, slots: int | None = None, sandbox: str = "auto", accelerated: bool = False, overlap: bool = True
+    ) -> None:
         cores, devices = sorted(os.sched_getaffinity(0)), accelerators() if accelerated else []
         self.slots = slots or len(devices) or len(cores)
         self._free = [
@@ -47,56 +67,85 @@ class LocalWorkers:
                 _share(cores, i, self.slots),
                 tuple(devices[i % len(devices) : i % len(devices) + 1] if devices else ()),
             )
-            for i in reversed(range(self.slots))
+            for i in range(self.slots)
         ]
         self._mode = sandbox
+        self._overlap = overlap
         self._changed = threading.Condition()
         self._waiting_alone = 0
-        self._pool = ThreadPoolExecutor(self.slots, thread_name_prefix="slot")
+        self._held = 0  # leases that have not ended, handed over or not
+        self._turns: dict[int, Lease] = {}
+        # A trial that finishes holds its thread, beside the one that loads.
+        self._pool = ThreadPoolExecutor(2 * self.slots, thread_name_prefix="slot")
 
     @cached_property
     def sandbox(self) -> Sandbox:
         """Found when it is first asked for: domains of data need none. Raises UsageError where it must be there."""
         return Sandbox.find(self._mode)
 
-    def submit(self, job: Callable[[Slot], T]) -> Future[T]:
-        """Run `job(slot)` as soon as a slot is free."""
+    def submit(self, job: Callable[[Lease], T]) -> Future[T]:
+        """Run `job(lease)` as soon as a slot is free."""
+        return self._pool.submit(self.run, job)
 
-        def leased() -> T:
-            with self.lease() as slot:
-                return job(slot)
-
-        return self._pool.submit(leased)
+    def run(self, job: Callable[[Lease], T]) -> T:
+        """The same in the caller's thread."""
+        with self.lease() as lease:
+            return job(lease)
 
     @contextmanager
-    def lease(self) -> Iterator[Slot]:
+    def lease(self) -> Iterator[Lease]:
         """One slot. Waits behind those that want the machine alone."""
         with self._changed:
             self._changed.wait_for(lambda: self._free and not self._waiting_alone)
-            slot = self._free.pop()
+            # One where nobody finishes, if there is one.
+            slot = min(self._free, key=lambda slot: (slot.number in self._turns, slot.number))
+            self._free.remove(slot)
+            lease = Lease(self, slot)
+            self._held += 1
         try:
-            yield slot
+            yield lease
         finally:
-            self._give_back([slot])
+            self._end(lease, [slot])
 
     @contextmanager
-    def exclusive(self) -> Iterator[Slot]:
+    def exclusive(self) -> Iterator[Lease]:
         """Every slot at once, taken together, so that two callers cannot lock each other out; the first to work on."""
         with self._changed:
             self._waiting_alone += 1
             try:
-                self._changed.wait_for(lambda: len(self._free) == self.slots)
-                held, self._free = self._free, []
+                self._changed.wait_for(lambda: not self._held)
+                slots, self._free = self._free, []
+                self._held += 1
             finally:
                 self._waiting_alone -= 1
+        lease = Lease(self, min(slots, key=lambda slot: slot.number), alone=True)
         try:
-            yield min(held, key=lambda slot: slot.number)
+            yield lease
         finally:
-            self._give_back(held)
+            self._end(lease, slots)
 
-    def _give_back(self, slots: list[Slot]) -> None:
+    def turn(self, lease: Lease) -> None:
+        started = time.monotonic()
         with self._changed:
-            self._free.extend(slots)
+            self._changed.wait_for(lambda: self._turns.get(lease.slot.number, lease) is lease)
+            self._turns[lease.slot.number] = lease
+        lease.waited += time.monotonic() - started
+
+    def hand_over(self, lease: Lease) -> None:
+        lease.turn()
+        with self._changed:
+            if self._overlap and not lease.alone and not lease.handed:
+                lease.handed = True
+                self._free.append(lease.slot)
+                self._changed.notify_all()
+
+    def _end(self, lease: Lease, slots: list[Slot]) -> None:
+        with self._changed:
+            self._held -= 1
+            if self._turns.get(lease.slot.number) is lease:
+                del self._turns[lease.slot.number]
+            if not lease.handed:
+                self._free.extend(slots)
             self._changed.notify_all()
 
     def close(self) -> None:

@@ -42,5 +42,5 @@ def test_a_slot_an_accelerator_where_the_domain_wants_them(
     monkeypatch.setattr(local, "accelerators", lambda: ["cuda:0", "cuda:1", "cuda:2"])
     settings = Settings(domain="toy", workers=WorkersSettings(slots=slots))
     with closing(launch.build(settings, SEEDS)) as built, ExitStack() as held:
-        found = [held.enter_context(built.workers.lease()).devices for _ in devices]
+        found = [held.enter_context(built.workers.lease()).slot.devices for _ in devices]
     assert found == devices
