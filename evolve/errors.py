@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Halt", "Spent", "UsageError"]
+__all__ = ["Halt", "SlotLost", "Spent", "UsageError"]
 
 
 class UsageError(ValueError):
@@ -16,3 +16,8 @@ class Halt(Exception):
 
 class Spent(Exception):
     """A cap of the budget is reached, as the sentence says. The run comes to its end."""
+
+
+class SlotLost(Exception):
+    """The machine's fault, not the genome's, as the words say ("the GPU fell off the bus"): raised by a trial, whose
+    slot is never leased again. The trial runs anew on another one."""

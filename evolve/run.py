@@ -140,7 +140,10 @@ class Run:
             self.memory.add("ending", "end", {"reason": reason}, f"the run ends: {reason}")
             self.memory.journal.flush()
         close_open(self._parts, self._state, self._scribe)
-        audits = self._audit() if self._settings.audit.when is not AuditWhen.never else {}
+        try:
+            audits = self._audit() if self._settings.audit.when is not AuditWhen.never else {}
+        except Halt as gone:
+            return self._result(str(gone), None, [])
         record = replace(self._record(audits), baselines=baselines)
         findings = self._substrate.findings(record)
         value = {
@@ -172,14 +175,14 @@ class Run:
             started, tried = time.monotonic(), len(self._state.attempts)
             try:
                 outcomes = generation(self._parts, self._state, self._scribe)
+                if self._settings.audit.when is AuditWhen.generation:
+                    self._audit_now()
             except Halt as gone:
                 self._stopping = str(gone)
                 break
             except Spent as gone:  # by the domain itself: of a rewrite it is recorded, and ends the run
                 self._stopping = f"{gone}; resume the run with a larger cap"
                 break
-            if self._settings.audit.when is AuditWhen.generation:
-                self._audit_now()
             self._scribe.checkpoint(self._state, self._parts.schedule, self._parts.mutator, self._seconds())
             self._progress(
                 "generation",

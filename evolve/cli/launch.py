@@ -170,6 +170,7 @@ def launch(settings: Settings, plain: dict[str, Any], out: Path) -> float | None
         console.begin(settings, built.substrate, len(built.seeds))
         for remark in built.remarks:
             console.say(printable(remark))
+        built.workers.tell(console.say)
         checks = _preflight(settings, built, path, console)
         with _opened(settings, path) as ledger:
             console.say(f"run {ledger.run}, recorded in {path}")
@@ -204,6 +205,7 @@ def go(settings: Settings, built: Built, ledger: Ledger, path: Path, out: Path, 
         journal=ledger,
         progress=console.progress,
     )
+    built.workers.tell(console.say)
     if built.llm is not None:
         built.llm.attach(run.memory.calls, run.memory.add_call, console.say)
     try:

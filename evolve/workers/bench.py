@@ -8,13 +8,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Unpack
 
+from evolve.errors import SlotLost
 from evolve.substrate import Bench, Case, Given, Limits, Outcome, Ran, Running, Substrate
 from evolve.workers.local import Lease, LocalWorkers
 
@@ -48,7 +49,8 @@ class RecordedBench(Bench):
                 self._workers.run(partial(self._run, *new[0]))
             else:
                 for case, future in new:
-                    self._workers.submit(partial(self._run, case, future))
+                    job = self._workers.submit(partial(self._run, case, future))
+                    job.add_done_callback(partial(self._never_began, case, future))
         except BaseException as error:
             for case, future in new:
                 self._end(case, future, error)  # nobody may wait for what will never run
@@ -137,10 +139,18 @@ class RecordedBench(Bench):
                 took = time.perf_counter() - started - lease.waited
                 outcome = replace(outcome, seconds=round(took, 6))
             self.remember(case, outcome)
+        except SlotLost:
+            raise  # it will be run again
         except BaseException as error:
             self._end(case, future, error)
         else:
             self._end(case, future, outcome)
+
+    def _never_began(self, case: Case, future: Future[Outcome], job: Future[None]) -> None:
+        """Where no slot is left, or the workers were closed, whoever waits is told."""
+        error = CancelledError() if job.cancelled() else job.exception()
+        if error is not None:
+            self._end(case, future, error)
 
     def _end(self, case: Case, future: Future[Outcome], end: Outcome | BaseException) -> None:
         """The first end counts."""

@@ -17,6 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
+from evolve.errors import Halt, SlotLost
 from evolve.workers.sandbox import Sandbox
 
 __all__ = ["Lease", "LocalWorkers", "Slot", "accelerators"]
@@ -31,6 +32,9 @@ class Slot:
     number: int
     cores: tuple[int, ...]
     devices: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"slot {self.number}" + (f" ({', '.join(self.devices)})" if self.devices else "")
 
 
 class Lease:
@@ -52,6 +56,7 @@ class Lease:
 class LocalWorkers:
     """`slots` trials at once. Only a trial holds a slot from its start; everything else leases.
 
+    Where all slots are lost, whoever needs one gets a Halt.
     `sandbox`: auto, bwrap or plain. `accelerated`: a slot an accelerator, where there are any. `overlap`: a slot that
     was handed over is leased again; then one trial loads there while the one before finishes, and never a third.
     """
@@ -60,15 +65,12 @@ class LocalWorkers:
         self, slots: int | None = None, sandbox: str = "auto", accelerated: bool = False, overlap: bool = True
     ) -> None:
         cores, devices = sorted(os.sched_getaffinity(0)), accelerators() if accelerated else []
-        self.slots = slots or len(devices) or len(cores)
+        count = slots or len(devices) or len(cores)
         self._free = [
-            Slot(
-                i,
-                _share(cores, i, self.slots),
-                tuple(devices[i % len(devices) : i % len(devices) + 1] if devices else ()),
-            )
-            for i in range(self.slots)
+            Slot(i, _share(cores, i, count), (devices[i % len(devices)],) if devices else ()) for i in range(count)
         ]
+        self._left = {slot.number for slot in self._free}
+        self._say: Callable[[str], None] = lambda said: None
         self._mode = sandbox
         self._overlap = overlap
         self._changed = threading.Condition()
@@ -76,7 +78,16 @@ class LocalWorkers:
         self._held = 0  # leases that have not ended, handed over or not
         self._turns: dict[int, Lease] = {}
         # A trial that finishes holds its thread, beside the one that loads.
-        self._pool = ThreadPoolExecutor(2 * self.slots, thread_name_prefix="slot")
+        self._pool = ThreadPoolExecutor(2 * count, thread_name_prefix="slot")
+
+    @property
+    def slots(self) -> int:
+        """How many there are; those that were lost are none."""
+        return len(self._left)
+
+    def tell(self, say: Callable[[str], None]) -> None:
+        """Whom to tell, in any thread, that a slot is lost."""
+        self._say = say
 
     @cached_property
     def sandbox(self) -> Sandbox:
@@ -88,15 +99,31 @@ class LocalWorkers:
         return self._pool.submit(self.run, job)
 
     def run(self, job: Callable[[Lease], T]) -> T:
-        """The same in the caller's thread."""
-        with self.lease() as lease:
-            return job(lease)
+        """The same in the caller's thread. Where the job says SlotLost, once more, on another slot."""
+        while True:
+            with self.lease() as lease:
+                try:
+                    return job(lease)
+                except SlotLost as lost:
+                    self.retire(lease.slot, str(lost))
+
+    def retire(self, slot: Slot, why: str) -> None:
+        """It is never leased again."""
+        with self._changed:
+            if slot.number not in self._left:
+                return
+            self._left.remove(slot.number)
+            self._free = [free for free in self._free if free.number != slot.number]
+            self._changed.notify_all()
+            left = f"{self.slots} slots are left" if self.slots > 1 else "one is left" if self.slots else "none is left"
+        self._say(f"{str(slot).capitalize()} is lost: {why.rstrip('.')}; {left}.")
 
     @contextmanager
     def lease(self) -> Iterator[Lease]:
         """One slot. Waits behind those that want the machine alone."""
         with self._changed:
-            self._changed.wait_for(lambda: self._free and not self._waiting_alone)
+            self._changed.wait_for(lambda: (self._free and not self._waiting_alone) or not self._left)
+            self._some_left()
             # One where nobody finishes, if there is one.
             slot = min(self._free, key=lambda slot: (slot.number in self._turns, slot.number))
             self._free.remove(slot)
@@ -114,6 +141,7 @@ class LocalWorkers:
             self._waiting_alone += 1
             try:
                 self._changed.wait_for(lambda: not self._held)
+                self._some_left()
                 slots, self._free = self._free, []
                 self._held += 1
             finally:
@@ -124,11 +152,18 @@ class LocalWorkers:
         finally:
             self._end(lease, slots)
 
+    def _some_left(self) -> None:
+        if not self._left:
+            raise Halt("every slot is lost: mend the machine, then go on")
+
     def turn(self, lease: Lease) -> None:
-        started = time.monotonic()
+        """Raises SlotLost where it was lost meanwhile."""
+        started, number = time.monotonic(), lease.slot.number
         with self._changed:
-            self._changed.wait_for(lambda: self._turns.get(lease.slot.number, lease) is lease)
-            self._turns[lease.slot.number] = lease
+            self._changed.wait_for(lambda: self._turns.get(number, lease) is lease or number not in self._left)
+            if number not in self._left and self._turns.get(number) is not lease:
+                raise SlotLost("it was lost by the trial before")
+            self._turns[number] = lease
         lease.waited += time.monotonic() - started
 
     def hand_over(self, lease: Lease) -> None:
@@ -136,17 +171,18 @@ class LocalWorkers:
         with self._changed:
             if self._overlap and not lease.alone and not lease.handed:
                 lease.handed = True
-                self._free.append(lease.slot)
-                self._changed.notify_all()
+                self._give_back([lease.slot])
 
     def _end(self, lease: Lease, slots: list[Slot]) -> None:
         with self._changed:
             self._held -= 1
             if self._turns.get(lease.slot.number) is lease:
                 del self._turns[lease.slot.number]
-            if not lease.handed:
-                self._free.extend(slots)
-            self._changed.notify_all()
+            self._give_back([] if lease.handed else slots)
+
+    def _give_back(self, slots: list[Slot]) -> None:
+        self._free.extend(slot for slot in slots if slot.number in self._left)
+        self._changed.notify_all()
 
     def close(self) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)

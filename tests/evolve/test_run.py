@@ -21,6 +21,7 @@ from evolve.config import (
     SelectionSettings,
     Settings,
 )
+from evolve.errors import SlotLost
 from evolve.genome import Genome
 from evolve.ledger import Attempt as Commit
 from evolve.ledger import Entry
@@ -266,6 +267,25 @@ def test_an_interrupted_run_keeps_its_audit_sealed_and_goes_on() -> None:
     assert (result.reason, result.findings) == ("interrupted", None)
     assert not [e for e in tape.entries if e.value.get("stream") == "audit"]
     assert story(play(tape)[0]) == story(whole)
+
+
+@pytest.mark.parametrize("after", [0, 9, 40])
+def test_a_run_that_loses_every_slot_stops_and_goes_on_elsewhere(after: int) -> None:
+    class Falling(Toy):
+        trials = 0
+
+        def trial(self, case: Case, bench: Bench) -> Outcome:
+            self.trials += 1
+            if self.trials > after:
+                raise SlotLost("the GPU fell off the bus")
+            return super().trial(case, bench)
+
+    settings = replace(SETTINGS, audit=AuditSettings(AuditWhen.generation))
+    whole, _ = play(settings=settings)
+    cut, tape = play(settings=settings, toy=Falling(ToySettings(noise=0.3)))
+    assert cut.findings is None
+    assert cut.reason == "every slot is lost: mend the machine, then go on"
+    assert story(play(tape, settings)[0]) == story(whole)
 
 
 def test_edits_of_seeds_go_forward_on_their_branch() -> None:
