@@ -169,19 +169,22 @@ class HeldBench(Bench):
     def __init__(self, shared: RecordedBench, workers: LocalWorkers, lease: Lease, deadline: float) -> None:
         self._shared, self._workers, self._lease, self._deadline = shared, workers, lease, deadline
         self._slot = lease.slot
+        self._started: list[Running] = []
 
     def trials(self, cases: Sequence[Case]) -> list[Outcome]:
         """Raises RuntimeError: trials need slots, and this one's holder would wait for them for ever."""
         raise RuntimeError("a slot is held here: ask for trials before or after it")
 
     def run(self, argv: Sequence[str], limits: Limits, **given: Unpack[Given]) -> Ran:
-        slot = self._slot
-        return self._workers.sandbox.run(
-            argv, limits, cores=slot.cores, devices=slot.devices, slot=slot.number, **given
-        )
+        return self.start(argv, limits, **given).result()
 
     def start(self, argv: Sequence[str], limits: Limits, **given: Unpack[Given]) -> Running:
-        raise NotImplementedError
+        slot = self._slot
+        running = self._workers.sandbox.start(
+            argv, limits, cores=slot.cores, devices=slot.devices, slot=slot.number, **given
+        )
+        self._started = [*(other for other in self._started if not other.done()), running]
+        return running
 
     def turn(self) -> None:
         self._lease.turn()
@@ -213,6 +216,8 @@ class HeldBench(Bench):
         return self._slot.devices
 
     def close(self) -> None:
-        """Whatever the judge has left goes with the slot."""
+        """Whatever the judge has left goes with the slot: programs that still run, and files."""
+        for running in self._started:
+            running.stop()
         if "scratch" in self.__dict__:
             shutil.rmtree(self.scratch, ignore_errors=True)

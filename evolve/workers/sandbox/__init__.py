@@ -1,6 +1,7 @@
 """A hostile program under a hard clock.
 
-sandbox.py  what the harness uses: find, run, close, canary
+sandbox.py  what the harness uses: find, run, start, close, canary
+started.py  a program that was started, and the harness's end of its warden
 warden.py   the process that holds a trial, so that the harness need not
 watch.py    the clock, the output, memory: one trial until it ends or must
 bubble.py   a trial in bubblewrap           plain.py   a trial without

@@ -2,40 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import socket
-import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Sequence
-from pathlib import Path
+from concurrent.futures import Future
 from typing import Any, Literal, Unpack
 
 from evolve.errors import UsageError
-from evolve.jobs import Given, Limits, Ran
-from evolve.workers.sandbox import seccomp, view, wire
+from evolve.jobs import Given, Limits, Ran, Running
+from evolve.workers.sandbox import seccomp, view
 from evolve.workers.sandbox.folder import parts_of
 from evolve.workers.sandbox.kernel import counts_users_by_namespace
+from evolve.workers.sandbox.started import BEYOND, Started, Warden
 from evolve.workers.sandbox.watch import EVERY
 
 __all__ = ["Sandbox"]
 
 _INSTALL = "apt-get install bubblewrap"
-_BEYOND = 60.0
-"""Seconds past a trial's own end after which its warden counts as lost: every step of it is bounded by less."""
-
-_BOOT = """
-import importlib, sys, types
-for name, folder in zip(("evolve", "evolve.workers", "evolve.workers.sandbox"), sys.argv[4:7]):
-    sys.modules[name] = module = types.ModuleType(name)
-    module.__path__ = [folder]
-importlib.import_module("evolve.workers.sandbox.warden").main(*map(int, sys.argv[1:4]))
-"""
-"""Starts a warden without the packages' own __init__, which import numpy: 20 ms instead of 200, and 12 MB."""
-
 Kind = Literal["bwrap", "plain"]
 
 
@@ -51,8 +36,8 @@ class Sandbox:
         self._root = os.geteuid() == 0
         self._filtered = seccomp.program() is not None
         self.said = _said_bwrap(self._root, self._filtered) if kind == "bwrap" else _said_plain(why_plain)
-        self._idle: dict[int, list[_Warden]] = {}
-        self._all: set[_Warden] = set()
+        self._idle: dict[int, list[Warden]] = {}
+        self._all: set[Warden] = set()
         self._lock = threading.Lock()
         self._closed = False
 
@@ -101,18 +86,58 @@ class Sandbox:
         A bad program gives a Ran that is not ok. Raises ValueError for bad arguments, RuntimeError for a machine on
         which the sandbox broke.
         """
+        running = self.start(argv, limits, cores=cores, devices=devices, slot=slot, **given)
+        try:
+            return running.result()
+        finally:
+            running.stop()  # where waiting was interrupted
+
+    def start(
+        self,
+        argv: Sequence[str],
+        limits: Limits,
+        *,
+        cores: Sequence[int] = (),
+        devices: Sequence[str] = (),
+        slot: int = 0,
+        **given: Unpack[Given],
+    ) -> Running:
+        """As `run`, without waiting for its end; several at once, of one slot too. Raises ValueError as `run` does, but
+        for what only shows when it starts: then `result` does."""
         request = self._request(argv, limits, cores, devices, given)
         warden = self._take(slot)
+        end: Future[Ran] = Future()
         try:
             if self.kind == "plain":
                 request["folder"] = tempfile.mkdtemp(prefix="evolve-trial-")
-            answer = warden.ask(request, limits.seconds + limits.grace + _BEYOND)
+            number = warden.request(request, limits.seconds + limits.grace + BEYOND)
+            # A daemon, for a harness that ends must not wait for it; its warden notices and ends the program.
+            threading.Thread(
+                target=self._see_out, args=(warden, slot, request["folder"], end), daemon=True, name="trial"
+            ).start()
+        except BaseException:
+            self._drop(warden)
+            if request["folder"]:
+                shutil.rmtree(request["folder"], ignore_errors=True)
+            raise
+        return Started(warden, number, end)
+
+    def _see_out(self, warden: Warden, slot: int, folder: str, end: Future[Ran]) -> None:
+        try:
+            end.set_result(self._end_of(warden, slot, folder))
+        except BaseException as error:
+            end.set_exception(error)
+
+    def _end_of(self, warden: Warden, slot: int, folder: str) -> Ran:
+        """Waits for a program's end. The warden is free for another before anybody hears of it."""
+        try:
+            answer = warden.answer()
         except BaseException:
             self._drop(warden)
             raise
         finally:
-            if request["folder"]:
-                shutil.rmtree(request["folder"], ignore_errors=True)
+            if folder:
+                shutil.rmtree(folder, ignore_errors=True)
         if answer is None:
             self._drop(warden)
             why = "the sandbox was closed" if self._closed else "the process that watched the program was killed"
@@ -181,7 +206,7 @@ class Sandbox:
             "folder": "",
         }
 
-    def _take(self, slot: int) -> _Warden:
+    def _take(self, slot: int) -> Warden:
         with self._lock:
             if self._closed:
                 raise RuntimeError("the sandbox is closed")
@@ -191,12 +216,12 @@ class Sandbox:
                 if warden.alive:
                     return warden
                 self._all.discard(warden)
-        warden = _Warden(own_users=self._root and self.kind == "bwrap")
+        warden = Warden(own_users=self._root and self.kind == "bwrap")
         with self._lock:
             self._all.add(warden)
         return warden
 
-    def _drop(self, warden: _Warden) -> None:
+    def _drop(self, warden: Warden) -> None:
         with self._lock:
             self._all.discard(warden)
         warden.close()
@@ -209,53 +234,6 @@ class Sandbox:
             return f"bubblewrap does not work here ({error})"
         said = ran.stderr.decode(errors="replace").strip()
         return "" if ran.ok else f"bubblewrap does not work here ({ran.reason}{': ' if said else ''}{said})"
-
-
-class _Warden:
-    """The harness's end of a warden process."""
-
-    def __init__(self, own_users: bool) -> None:
-        self._connection, theirs = socket.socketpair()
-        here = Path(__file__).resolve().parent
-        folders = [str(here.parent.parent), str(here.parent), str(here)]
-        with theirs:
-            start = [str(theirs.fileno()), str(os.getpid()), str(int(own_users)), *folders]
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-c", _BOOT, *start],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env={},  # what it does not have, no trial can read in /proc
-                cwd="/",
-                start_new_session=True,  # Ctrl-C is the harness's to handle
-            )
-
-    @property
-    def alive(self) -> bool:
-        return self._process.poll() is None
-
-    def ask(self, request: dict[str, Any], seconds: float) -> Any:
-        """The answer; None where the warden died. Raises RuntimeError where it says nothing."""
-        self._connection.settimeout(seconds)
-        try:
-            wire.send(self._connection, request)
-            return wire.receive(self._connection)
-        except TimeoutError:
-            raise RuntimeError(f"a trial's warden said nothing for {seconds:g} s") from None
-        except (EOFError, ConnectionError):
-            return None
-
-    def close(self) -> None:
-        # Not only close: another thread may be waiting on it, and would go on waiting.
-        with contextlib.suppress(OSError):
-            self._connection.shutdown(socket.SHUT_RDWR)
-        try:
-            self._process.wait(12.0)  # it ends its trial first
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._connection.close()
 
 
 def _check_argv(argv: Sequence[str]) -> list[str]:

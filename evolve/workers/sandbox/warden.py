@@ -13,6 +13,7 @@ import os
 import shutil
 import socket
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -27,10 +28,6 @@ __all__ = ["main"]
 
 _FIRST_USER, _USERS = 60_001, 5_000
 """Users of trials started by root: above those that distributions hand out, below `nobody` and what containers map."""
-
-
-class Abandoned(Exception):
-    """The harness is gone."""
 
 
 class Refused(Exception):
@@ -52,16 +49,33 @@ def main(connection_file: int, harness: int, own_users: int) -> None:
     warden = Warden(connection, alive, _FIRST_USER + os.getpid() % _USERS if own_users else None)
     try:
         while connection.fileno() in wait_readable([connection.fileno(), alive], 1e6):
-            wire.send(connection, warden.answer(wire.receive(connection)))
-    except (Abandoned, EOFError, ConnectionError):
+            request = wire.receive(connection)
+            if isinstance(request, dict):  # the number of one that is to be stopped comes too late
+                wire.send(connection, warden.answer(request))
+    except (EOFError, ConnectionError):
         return
+
+
+class Harness:
+    """Whoever asked for trial `number`: sends that number to stop it."""
+
+    def __init__(self, connection: socket.socket, alive: int, number: int) -> None:
+        self.descriptors = [connection.fileno(), alive]
+        self._connection, self._number = connection, number
+
+    def stops(self, ready: Sequence[int]) -> bool:
+        if self._connection.fileno() in ready:
+            return bool(wire.receive(self._connection) == self._number)  # not that of one before
+        if any(descriptor in ready for descriptor in self.descriptors):
+            raise EOFError("the harness is gone")
+        return False
 
 
 class Warden:
     """Runs what it is asked to, one trial after another."""
 
     def __init__(self, connection: socket.socket, alive: int, user: int | None) -> None:
-        self._harness = [connection.fileno(), alive]
+        self._connection, self._alive = connection, alive
         self._user = user
         self._filter = _sealed(seccomp.program())
         self._nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
@@ -71,7 +85,7 @@ class Warden:
         job = Job(request, self._nowhere)
         trial = self._trial(request, job)
         try:
-            return asdict(job.run(trial, self._harness))
+            return asdict(job.run(trial, Harness(self._connection, self._alive, request["number"])))
         except Refused as error:
             return {"refused": str(error)}
         except BrokenSandbox as error:
@@ -100,7 +114,7 @@ class Job:
         most, tail = self._limits.output_kb << 10, self._limits.tail_kb << 10
         self._outputs = [Output(pipe, most, nowhere, tail) for pipe in reading]
 
-    def run(self, trial: Bubble | Plain, harness: list[int]) -> Ran:
+    def run(self, trial: Bubble | Plain, harness: Harness) -> Ran:
         """From its start to its end; whatever happens, nothing of it lives on."""
         request, limits = self._request, self._limits
         try:
@@ -113,14 +127,14 @@ class Job:
             ended = time.monotonic()
         finally:
             trial.stop()
-        if verdict.abandoned:
-            raise Abandoned
         if verdict != Verdict():
             ended = time.monotonic()
         files = folder.collect(root, request["keep"], limits.file_mb << 20, limits.scratch_mb << 20)
         code, cpu = trial.end()
         stdout, stderr = (output.finish() for output in self._outputs)
         last = (stdout, stderr, round(ended - started, 6), cpu, files)
+        if verdict.stopped:
+            return Ran("stopped", None, *last)
         if verdict.late:
             reason = f"killed: not done after {limits.seconds:g} s and {limits.grace:g} s of grace"
             return Ran("timeout", None, *last, reason)

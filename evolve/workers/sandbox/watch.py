@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from evolve.jobs import Limits
 from evolve.workers.sandbox.kernel import resident, share_of, wait_readable
 
-__all__ = ["EVERY", "INODES", "Output", "Process", "Verdict", "explain", "members_excess", "watch"]
+__all__ = ["EVERY", "INODES", "Caller", "Output", "Process", "Verdict", "explain", "members_excess", "watch"]
 
 EVERY = 0.02
 """Seconds between looks at memory. A process fills some 2 GB/s (measured on one core), so 40 MB go unseen."""
@@ -32,13 +33,24 @@ class Process(Protocol):
         """What it has too much of, in words; empty where nothing."""
 
 
+class Caller(Protocol):
+    """Who asked for the trial."""
+
+    descriptors: list[int]
+    """Readable where there is something to hear."""
+
+    def stops(self, ready: Sequence[int]) -> bool:
+        """Is the trial to be stopped, by what was heard on those that are ready? Raises EOFError where nobody waits
+        for it any more."""
+
+
 @dataclass(frozen=True)
 class Verdict:
-    """Why watching ended: by itself (all false), late, too large (a reason), or nobody waits for it any more."""
+    """Why watching ended: by itself (all false), late, too large (a reason), or stopped by who asked for it."""
 
     late: bool = False
     reason: str = ""
-    abandoned: bool = False
+    stopped: bool = False
 
 
 class Output:
@@ -75,9 +87,9 @@ class Output:
         return bytes(self._kept) + (b"\n[...]\n" if self._lost else b"") + bytes(self._last)
 
 
-def watch(process: Process, outputs: list[Output], limits: Limits, started: float, harness: list[int]) -> Verdict:
+def watch(process: Process, outputs: list[Output], limits: Limits, started: float, caller: Caller) -> Verdict:
     """Until the program has ended, its clock has (`started` on `time.monotonic`), it has too much of something, or
-    one of `harness` is readable."""
+    the caller stops it."""
     deadline = started + limits.seconds + limits.grace
     look = started + EVERY
     open_pipes = {output.pipe: output for output in outputs}
@@ -92,14 +104,16 @@ def watch(process: Process, outputs: list[Output], limits: Limits, started: floa
             spent = time.monotonic() - now
             # Looks at many processes are dear: never more than a fifth of a core.
             look = now + max(EVERY, 5 * spent)
-        ready = wait_readable([process.exited, *harness, *open_pipes], min(deadline, look) - time.monotonic())
+        ready = wait_readable(
+            [process.exited, *caller.descriptors, *open_pipes], min(deadline, look) - time.monotonic()
+        )
         for descriptor in ready:
             if descriptor in open_pipes and not open_pipes[descriptor].take():
                 del open_pipes[descriptor]
-        if any(descriptor in ready for descriptor in harness):
-            return Verdict(abandoned=True)
         if process.exited in ready:
             return Verdict()
+        if caller.stops(ready):
+            return Verdict(stopped=True)
 
 
 def members_excess(folder: int, pids: list[str], limits: Limits) -> str:
