@@ -11,16 +11,16 @@ import numpy as np
 from evolve.errors import Spent, UsageError
 from evolve.genome import Genome
 from evolve.mutators.base import Mutator, Workshop
+from evolve.mutators.movable import finder, said
 from evolve.mutators.openai import OpenAI
 from evolve.mutators.tuner import Tuner, key_of
-from evolve.numbers import Number, Numbers
+from evolve.numbers import Numbers
 from evolve.substrate import Attempt, Brief, Rewrite
 
 __all__ = ["Hybrid"]
 
 _KIND = "cma"
 _DRAWS = 8  # points asked for before it is said that there is none that is new: an assumption
-_SAID = 4  # numbers that a hypothesis names
 _TOLD = (
     "Numbers are tuned for you, all together, by trials of their own: {which}. So change what no number can, and give "
     "a new number a sensible value to begin with."
@@ -49,12 +49,7 @@ class Hybrid(Mutator):
         share = workshop.settings.structure
         if not 0 <= share <= 1:
             raise UsageError(f"mutator.structure={share} means nothing: it is a share. Give 0 to 1.")
-        domain = workshop.substrate
-
-        def find(genome: Genome) -> Numbers:
-            own = domain.numbers(genome)
-            return (_marks(genome) if own is None else own).within(workshop.editable)
-
+        find = finder(workshop, "hybrid")
         found = [find(seed) for seed in workshop.seeds.values()]  # what it lacks is said now
         made = cls(OpenAI.make(workshop), find, share)
         if found and not any(numbers.all for numbers in found):
@@ -99,25 +94,5 @@ class Hybrid(Mutator):
                 continue
             found = self._find(genome).all
             if key_of(found) == key_of(numbers.all):
-                return [Rewrite(genome, _says(numbers.all, found), kind=_KIND)]
+                return [Rewrite(genome, said("tunes", numbers.all, found), kind=_KIND)]
         return []
-
-
-def _marks(genome: Genome) -> Numbers:
-    """Of code; only a domain of programs needs its grammars."""
-    try:
-        from evolve.mutators.genetic.languages import require_grammars
-        from evolve.mutators.genetic.marks import marks
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"mutator=hybrid finds the numbers of programs with the package {error.name!r}, which is not installed. "
-            "Install it: pip install -e '.[code]'."
-        ) from error
-    require_grammars("hybrid")
-    return marks(genome)
-
-
-def _says(before: Sequence[Number], after: Sequence[Number]) -> str:
-    moved = [(old, new.value) for old, new in zip(before, after, strict=True) if new.value != old.value]
-    first = ", ".join(f"{old.name} {old.value:g} to {value:g}" for old, value in moved[:_SAID])
-    return f"tunes {len(moved)} of {len(before)} numbers: {first}{', …' if len(moved) > _SAID else ''}"
