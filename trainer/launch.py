@@ -34,7 +34,8 @@ class Program(Protocol):
     """A program that runs."""
 
     def stop(self) -> None:
-        """Kill it with all that it started; returns when nothing of it is left."""
+        """Kill it with all that it started; returns when nothing of it is left. Its end is `stopped`, unless it had
+        ended before."""
 
     def done(self) -> bool: ...
 
@@ -94,7 +95,7 @@ class Bare:
     @contextmanager
     def here(cls) -> Iterator[Bare]:
         """A launcher whose files are gone afterwards."""
-        with tempfile.TemporaryDirectory(prefix="trainer-") as folder:
+        with tempfile.TemporaryDirectory(prefix="trainer-", ignore_cleanup_errors=True) as folder:
             yield cls(Path(folder))
 
     def start(
@@ -156,7 +157,9 @@ class _Bare:
             thread.start()
 
     def stop(self) -> None:
-        self._stopped = True
+        if not self.done():
+            self._stopped = True
+        self._clock.cancel()
         self._kill()
 
     def done(self) -> bool:
@@ -176,8 +179,9 @@ class _Bare:
         return Finished("crash" if code else "ok", _explain(code), out, err)
 
     def _expire(self) -> None:
-        self._late = True
-        self._kill()
+        if not self.done():
+            self._late = True
+            self._kill()
 
     def _kill(self) -> None:
         with suppress(ProcessLookupError, PermissionError):
