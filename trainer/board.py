@@ -12,12 +12,14 @@ import struct
 from enum import IntEnum
 from pathlib import Path
 
-__all__ = ["HEAD", "POINT", "POINTS", "Ask", "Board", "Say", "State"]
+__all__ = ["HEAD", "MOST", "POINT", "POINTS", "Ask", "Board", "Say", "State"]
 
 _FIELD = struct.Struct("<d")
 HEAD = 4096
 """Bytes of a board before its payload (tokens one way, logits the other), each of two areas of equal size."""
 
+MOST = 2.0**53
+"""The largest count that a field holds exactly."""
 
 POINT = struct.Struct("<3d")
 POINTS = 512
@@ -47,7 +49,7 @@ class Say(IntEnum):
     saves = 1
     saved_steps = 2
     saved_tokens = 3
-    saved_bytes = 4
+    saved_bytes = 4  # of the weights in file 0
     steps = 5
     tokens = 6
     parameters = 7
@@ -55,6 +57,7 @@ class Say(IntEnum):
     answered = 9
     flops = 10  # of one token, forward and backward
     saving = 11  # seconds that saving took, of all
+    saved_bytes_1 = 12  # of the weights in file 1
 
 
 class Board:
@@ -79,9 +82,13 @@ class Board:
         value: float = _FIELD.unpack(data)[0] if len(data) == 8 else 0.0
         return value if math.isfinite(value) else 0.0
 
+    def amount(self, field: IntEnum) -> float:
+        """A field that measures: 0 or more and no larger than an exact count, whatever was written there."""
+        return min(max(self.get(field), 0.0), MOST)
+
     def count(self, field: IntEnum) -> int:
-        """A field that counts: 0 or more, whatever was written there."""
-        return int(min(max(self.get(field), 0.0), 2.0**53))
+        """A field that counts."""
+        return int(self.amount(field))
 
     def set(self, field: IntEnum, value: float) -> None:
         os.pwrite(self._file, _FIELD.pack(value), 8 * field)

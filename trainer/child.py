@@ -6,8 +6,10 @@ when it answers, only inputs are.
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import os
+import signal
 import sys
 import time
 import traceback
@@ -24,6 +26,13 @@ from trainer.session import Diverged, Session, Text, seed_everything
 __all__ = ["main"]
 
 _ASLEEP = 2e-4
+"""Seconds between looks at whether there is a request."""
+
+_IDLE = 0.01
+"""Seconds between looks while another trains: looking costs time that is not ours."""
+
+_PR_SET_PDEATHSIG = 1
+"""linux/prctl.h"""
 
 
 def main(text: str) -> int:
@@ -61,7 +70,7 @@ def _train(job: Job, ask: Board, say: Board) -> None:
 
 def _answer(job: Job, ask: Board, say: Board) -> None:
     while not ask.get(Ask.go):  # torch is loaded; the genome is not, so that nothing of it runs while another trains
-        time.sleep(_ASLEEP)
+        time.sleep(_IDLE)
     module = _loaded(job.genome)
     device = torch.device(job.facts.device)
     model = module.Model(job.facts)
@@ -96,6 +105,8 @@ def _answer(job: Job, ask: Board, say: Board) -> None:
 def _loaded(path: str) -> ModuleType:
     """The genome as a module, beside its other files. Raises _BadGenome for what it must have and has not."""
     place = Path(path).resolve()
+    if not place.is_file():
+        raise _BadGenome(f"there is no {place.name}: the file that defines class Model(facts) and train(session)")
     sys.path.insert(0, str(place.parent))
     spec = importlib.util.spec_from_file_location("genome", place)
     assert spec is not None
@@ -132,7 +143,14 @@ def _end(code: int, said: str) -> int:
     return code
 
 
+def _die_with_the_judge() -> None:
+    """Where the judge is killed, nobody else would end this process."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 if __name__ == "__main__":
+    _die_with_the_judge()
     end = main(sys.argv[1])
     sys.stdout.flush()
     os._exit(end)  # threads that a genome has left must not keep the slot

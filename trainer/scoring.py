@@ -82,11 +82,14 @@ def bits_per_byte(nats: Floats, sizes: Ints) -> float:
 @dataclass(frozen=True)
 class Agreement:
     """How two processes' answers differ where both saw the same, in nats: `gain` is the first one's lead on average,
-    `last` that at the place before the change, `worst` the largest difference either way."""
+    `last` that at the place before the change, `worst` the largest difference either way; `usual` and `edge` are the
+    mean sizes of the differences, whatever their sign: everywhere, and at the place before the change."""
 
     gain: float
     last: float
     worst: float
+    usual: float
+    edge: float
 
 
 def agreement(first: Floats, second: Floats, places: Ints) -> Agreement:
@@ -95,4 +98,6 @@ def agreement(first: Floats, second: Floats, places: Ints) -> Agreement:
     before = np.arange(first.shape[1]) < places[:, None]
     last = differences[np.arange(len(places)), places - 1]
     seen = differences[before]
-    return Agreement(float(seen.mean()), float(last.mean()), float(np.abs(seen).max()))
+    sizes = np.abs(seen)
+    usual, edge = float(sizes.mean()), float(np.abs(last).mean())
+    return Agreement(float(seen.mean()), float(last.mean()), float(sizes.max()), usual, edge)

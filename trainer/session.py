@@ -160,15 +160,15 @@ class Session:
         if self._model is None:
             raise RuntimeError("there is no model yet: call session.start(model) first")
         began = time.monotonic()
-        file = self._weights[self._saves % 2]
-        with open(file, "r+b") as stream:
+        number = self._saves % 2
+        with open(self._weights[number], "r+b") as stream:
             torch.save(self._model.state_dict(), stream)
             stream.truncate()
             size = stream.tell()
         self._saves += 1
         self._say.set(Say.saved_steps, self._steps)
         self._say.set(Say.saved_tokens, self._seen)
-        self._say.set(Say.saved_bytes, size)
+        self._say.set(Say.saved_bytes_1 if number else Say.saved_bytes, size)
         self._say.set(Say.saves, self._saves)
         self._saved_at = time.monotonic()
         self._took = max(self._took, self._saved_at - began)

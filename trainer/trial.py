@@ -8,18 +8,19 @@ batches and another order: where both saw the same tokens, they must answer the 
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from trainer.board import POINT, POINTS, Ask, Board, Say, State
+from trainer.board import MOST, POINT, POINTS, Ask, Board, Say, State
 from trainer.corpus import Corpus
 from trainer.job import BAD_GENOME, DIVERGED, NO_MEMORY, Job
 from trainer.launch import Ended, Launcher, Program
@@ -27,7 +28,7 @@ from trainer.plan import Facts, Plan
 from trainer.result import Result, Status
 from trainer.scoring import Floats, Ints, agreement, bits_per_byte, cut, log_probabilities, windows
 
-__all__ = ["ENTRY", "trial"]
+__all__ = ["ENTRY", "Watch", "trial"]
 
 ENTRY = "train.py"
 """The genome's file that defines Model and train."""
@@ -38,15 +39,33 @@ _BOOT = "import sys, runpy; sys.path.insert(0, sys.argv.pop(1)); runpy.run_modul
 _LOOK = 0.002
 """Seconds between looks at a training: the bell is late by no more."""
 
+_TELL = 1.0
+"""Seconds between what whoever watches is told."""
+
+Watch: TypeAlias = Callable[[float, int, float], None]
+"""Told about the training while it runs: seconds of the clock, steps, loss in nats per token (nan: none yet). It must
+return at once: the bell waits for it."""
+
 _AREA_MB = 256
 """An area of answers at most: with a large vocabulary, fewer windows go into a request."""
+
+_PIECE = 1 << 24
+"""Bytes copied at once."""
 
 _LOG = 4000
 """Characters of a program's last output that are kept as evidence."""
 
+_REASON = 300
+"""Characters of an exception at most."""
+
 _EXACT, _COARSE = (2e-4, 0.02), (0.01, 1.0)
 """By how many nats two processes' answers may differ, on average and at worst: in float32, where other batches were
 seen to change them by some 1e-5, and where a genome computes in bfloat16 on an accelerator."""
+
+
+_EDGE = 3.0
+"""Differences are this much larger just before the change where a model looks ahead: measured, about 12 times for one
+that attends to everything and for one that peeks at one token; 1.0 within a third for noise and for the batch."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +78,14 @@ class Lost(Exception):
 
 
 def trial(
-    genome: Mapping[str, str], corpus: Corpus, split: str, plan: Plan, seed: int, launcher: Launcher, cores: int = 1
+    genome: Mapping[str, str],
+    corpus: Corpus,
+    split: str,
+    plan: Plan,
+    seed: int,
+    launcher: Launcher,
+    cores: int = 1,
+    watch: Watch | None = None,
 ) -> Result:
     """A genome's bits per byte on a `split` of the corpus. `seed`: of weights and batches; `cores`: it may use so many.
 
@@ -67,7 +93,7 @@ def trial(
     """
     began = time.monotonic()
     facts = Facts(corpus.vocabulary, plan.context, plan.seconds, plan.device, cores)
-    one = _Trial(genome, corpus, split, plan, seed, launcher, facts)
+    one = _Trial(genome, corpus, split, plan, seed, launcher, facts, watch)
     try:
         result = one.run()
     except Lost as lost:
@@ -89,9 +115,10 @@ class _Trial:
         seed: int,
         launcher: Launcher,
         facts: Facts,
+        watch: Watch | None,
     ) -> None:
         self.genome, self.corpus, self.plan, self.seed = genome, corpus, plan, seed
-        self.launcher, self.facts = launcher, facts
+        self.launcher, self.facts, self.watch = launcher, facts, watch
         self.told = Result("crash")
         self._programs: list[Program] = []
         self._boards: list[Board] = []
@@ -100,6 +127,8 @@ class _Trial:
         self._gate = self._folder / "text"
         self._gate.mkdir(mode=0o755)
         self._weights = [self._shared(f"weights.{i}") for i in (0, 1)]
+        # Opened before the genome could put anything else into their place.
+        self._saved = [os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in self._weights]
         self._split = windows(corpus.split(split), plan.context, plan.windows)
 
     # -- the whole -----------------------------------------------------------------------------
@@ -108,6 +137,7 @@ class _Trial:
         # All three load beside each other; those that answer have no genome in them until the training is over.
         trainee = self._trainee()
         first, second = self._witness("first"), self._witness("second")
+        log_probabilities(np.zeros((1, 1, 2), np.float32), np.zeros((1, 1), np.int64))  # torch loads now, not later
         weights = self._train(trainee)
         bell = time.monotonic()
         self.launcher.hand_over()
@@ -128,7 +158,7 @@ class _Trial:
             bits_per_byte=bits_per_byte(answers, sizes),
             evaluation=round(time.monotonic() - bell, 3),
             parameters=first.say.count(Say.parameters),
-            flops_per_token=first.say.get(Say.flops),
+            flops_per_token=first.say.amount(Say.flops),
         )
 
     def close(self) -> None:
@@ -136,6 +166,8 @@ class _Trial:
             program.stop()
         for board in self._boards:
             board.close()
+        for file in self._saved:
+            os.close(file)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     # -- training ------------------------------------------------------------------------------
@@ -157,8 +189,7 @@ class _Trial:
         bell = go + plan.seconds
         child.ask.set(Ask.bell, bell)
         child.ask.set(Ask.go, go)
-        while time.monotonic() < bell and not child.program.done():
-            time.sleep(min(_LOOK, max(0.0, bell - time.monotonic())))
+        self._wait(child, go, bell)
         ended = time.monotonic()
         child.program.stop()
         say = child.say
@@ -171,8 +202,8 @@ class _Trial:
             steps=say.count(Say.steps),
             tokens=say.count(Say.tokens),
             parameters=say.count(Say.parameters),
-            peak_mb=say.get(Say.peak_mb),
-            saving=say.get(Say.saving),
+            peak_mb=say.amount(Say.peak_mb),
+            saving=say.amount(Say.saving),
             returned=returned,
             saved_share=1.0 if returned else min(1.0, steps / max(1, say.count(Say.steps))),
             curve=_curve(say),
@@ -185,7 +216,17 @@ class _Trial:
                 "timeout", "no weights were saved before the bell: train() must call session.start(model)", _tail(end)
             )
         self.told = replace(self.told, log=_tail(end))
-        return self._kept(self._weights[(saves - 1) % 2])
+        last = (saves - 1) % 2
+        return self._kept(self._saved[last], say.count(Say.saved_bytes_1 if last else Say.saved_bytes))
+
+    def _wait(self, child: _Child, go: float, bell: float) -> None:
+        tell = go + _TELL
+        while (now := time.monotonic()) < bell and not child.program.done():
+            if self.watch and now >= tell:
+                tell = now + _TELL
+                curve = _curve(child.say)
+                self.watch(now - go, child.say.count(Say.steps), curve[-1][2] if curve else math.nan)
+            time.sleep(min(_LOOK, max(0.0, bell - time.monotonic())))
 
     def _open_the_gate(self) -> None:
         """The training text appears in a folder that the child sees already."""
@@ -195,10 +236,18 @@ class _Trial:
         except OSError:  # another file system
             shutil.copyfile(self.corpus.train, text)
 
-    def _kept(self, file: Path) -> Path:
-        """The weights under a path that the training never saw."""
-        kept = self._folder / "weights"
-        file.rename(kept)
+    def _kept(self, saved: int, said: int) -> Path:
+        """A copy of the weights, which nothing of the training has open: what outlives the bell cannot change it."""
+        size, most = os.fstat(saved).st_size, self.plan.weights_mb << 20
+        if size > most:
+            raise Lost("refused", f"its weights are {size:,} bytes; {most:,} are allowed", self.told.log)
+        if size != said or not size:
+            raise Lost("refused", f"its last weights are {size:,} bytes, but it said {said:,}", self.told.log)
+        kept, at = self._folder / "weights", 0
+        with kept.open("xb") as copy:
+            while piece := os.pread(saved, min(_PIECE, size - at), at):
+                copy.write(piece)
+                at += len(piece)
         kept.chmod(0o644)
         return kept
 
@@ -225,10 +274,13 @@ class _Trial:
         self.told = replace(self.told, differs=found.worst)
         if abs(found.gain) <= mean and found.worst <= worst:
             return
-        if abs(found.last) > 10 * abs(found.gain) or abs(found.last) > 0.1:
+        if found.edge > _EDGE * found.usual:  # chance and the batch know nothing of where the change was
             why = "it looks at tokens that come later"
         else:
-            why = "its answers depend on more than the tokens it is given: on chance, on the batch, or on what it kept"
+            why = (
+                "its answers depend on more than the tokens it is given: on chance, on the batch, on what it "
+                "kept, or on tokens that come later"
+            )
         raise Lost(
             "refused",
             f"{why}: where two processes saw the same tokens, their answers differ by {found.gain:.2g} nats on average "
@@ -269,11 +321,12 @@ class _Trial:
         )
         here = Path(__file__).resolve().parent
         plan = self.plan
-        after = plan.warmup + plan.seconds + 5.0
+        # The judge ends them itself; these are for when it cannot. Another trial on this slot may be finishing first.
+        after = plan.warmup + 2 * plan.evaluation + plan.seconds + 5.0
         program = self.launcher.start(
             [sys.executable, "-I", "-c", _BOOT, str(here.parent), job.to_json()],
             self.genome,
-            seconds=after if training else 2 * after + 2 * plan.evaluation,
+            seconds=after if training else after + 2 * plan.evaluation,
             memory_mb=plan.memory_mb,
             processes=plan.processes,
             file_mb=plan.weights_mb,
@@ -369,13 +422,25 @@ def _lost(end: Ended, when: str) -> Lost:
     last = said[-1].strip() if said else ""
     if end.status == "timeout":
         return Lost("timeout", f"{end.reason} {when}", log)
-    if end.reason == f"exit code {DIVERGED}":
+    if end.reason in (f"exit code {DIVERGED}", f"exit code {BAD_GENOME}"):
         return Lost("invalid", last, log)
-    if end.reason == f"exit code {BAD_GENOME}":
-        return Lost("invalid", last, log)
-    if end.reason == f"exit code {NO_MEMORY}" or "DefaultCPUAllocator" in last:
+    if end.reason == f"exit code {NO_MEMORY}":
         return Lost("crash", f"out of memory {when}: {last}", log)
-    return Lost("crash", f"{last or end.reason or 'it ended'} ({when})", log)
+    if end.reason != "exit code 1":  # no exception: what it wrote last need not be why
+        return Lost("crash", f"{end.reason or 'it ended by itself'} {when}", log)
+    error = _exception(end.stderr.decode("utf-8", "replace")) or last
+    if "DefaultCPUAllocator" in error:
+        return Lost("crash", f"out of memory {when}: {error}", log)
+    return Lost("crash", f"{error or end.reason} ({when})", log)
+
+
+def _exception(text: str) -> str:
+    """The last exception that Python wrote, in one line."""
+    _, found, after = text.rpartition("Traceback (most recent call last):")
+    lines = after.splitlines() if found else []
+    first = next((i for i, line in enumerate(lines) if line and not line[0].isspace()), len(lines))
+    said = " ".join(" ".join(lines[first:]).split())
+    return said if len(said) <= _REASON else said[:_REASON] + " …"
 
 
 def _tail(end: Ended) -> str:
@@ -387,4 +452,6 @@ def _tail(end: Ended) -> str:
 def _curve(say: Board) -> tuple[tuple[float, int, float], ...]:
     data = say.take(0, POINT.size * POINTS)
     points = [POINT.unpack_from(data, at) for at in range(0, len(data) - POINT.size + 1, POINT.size)]
-    return tuple((round(s, 3), int(n), loss) for s, n, loss in points if s > 0 and np.isfinite([s, n, loss]).all())
+    return tuple(
+        (round(s, 3), int(n), loss) for s, n, loss in points if 0 < s < MOST and 0 <= n < MOST and abs(loss) < MOST
+    )
