@@ -17,6 +17,7 @@ import struct
 from collections.abc import Mapping, Sequence
 
 from evolve.jobs import Limits
+from evolve.workers.sandbox.cover import cover
 from evolve.workers.sandbox.kernel import (
     BrokenSandbox,
     counts_users_by_namespace,
@@ -24,6 +25,7 @@ from evolve.workers.sandbox.kernel import (
     read_at,
     reap,
     rlimits,
+    sealed,
     wait_readable,
 )
 from evolve.workers.sandbox.view import HOME
@@ -31,8 +33,8 @@ from evolve.workers.sandbox.watch import INODES, members_excess
 
 __all__ = ["BrokenSandbox", "Bubble"]
 
-_GATE, _FILTER = 3, 4
-"""Descriptors of bwrap. The script closes the gate before it becomes the program, bwrap the filter."""
+_GATE, _FILTER, _ARGUMENTS = 3, 4, 5
+"""Descriptors of bwrap. The script closes the gate before it becomes the program, bwrap the others."""
 
 _SCRIPT = f'echo >&{_GATE} && read -r go <&{_GATE} || exit 125; exec "$@" {_GATE}>&-'
 _START = 10.0
@@ -47,12 +49,19 @@ _SIGNALS = range(129, 193)
 
 
 class Bubble:
-    """One trial. `user`: the user and group it becomes, None to stay what bwrap made it."""
+    """One trial. `user`: the user and group it becomes, None to stay what bwrap made it. `covered`: folders and files
+    that it sees empty."""
 
     def __init__(
-        self, command: Sequence[str], user: int | None, filter_file: int | None, outputs: Sequence[int]
+        self,
+        command: Sequence[str],
+        user: int | None,
+        filter_file: int | None,
+        outputs: Sequence[int],
+        covered: tuple[Sequence[str], Sequence[str]] = ((), ()),
     ) -> None:
         self._command, self._user, self._filter, self._outputs = list(command), user, filter_file, list(outputs)
+        self._covered = covered
         self._owned: list[int] = []
         self._folders: list[int] = []
         self._gate: socket.socket | None = None
@@ -66,7 +75,11 @@ class Bubble:
         self._gate, theirs = socket.socketpair()
         self._gate.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         moves = [(stdin, 0), (self._outputs[0], 1), (self._outputs[1], 2), (theirs.fileno(), _GATE)]
-        command = list(self._command)
+        bwrap, *rest = self._command
+        # Not in its argv: that has a limit, and PID 1's is there for the trial to read.
+        arguments = self._own(sealed("".join(f"{word}\0" for word in rest).encode(errors="surrogateescape")))
+        moves.append((arguments, _ARGUMENTS))
+        command = [bwrap, "--args", str(_ARGUMENTS)]
         if self._filter is not None:
             os.lseek(self._filter, 0, os.SEEK_SET)
             moves.append((self._filter, _FILTER))
@@ -85,6 +98,8 @@ class Bubble:
         self._first = self._reported()
         init = parent_of(self._first)
         self._init = self._own(os.pidfd_open(init))
+        if any(self._covered):
+            cover(init, *self._covered)
         root = f"/proc/{init}/root"
         # Once open, these outlive the namespace.
         self._folders = [self._own(_open(root + at)) for at in (HOME, "/tmp", "/dev/shm", "/proc")]

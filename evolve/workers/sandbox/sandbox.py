@@ -12,8 +12,9 @@ from typing import Any, Literal, Unpack
 
 from evolve.errors import UsageError
 from evolve.jobs import Given, Limits, Ran, Running
-from evolve.workers.sandbox import seccomp, view
+from evolve.workers.sandbox import gpu, seccomp, view
 from evolve.workers.sandbox.folder import parts_of
+from evolve.workers.sandbox.hidden import check_hidden
 from evolve.workers.sandbox.kernel import counts_users_by_namespace
 from evolve.workers.sandbox.started import BEYOND, Started, Warden
 from evolve.workers.sandbox.watch import EVERY
@@ -169,9 +170,14 @@ class Sandbox:
     ) -> dict[str, Any]:
         argv, variables = _check_argv(argv), dict(given.get("environment") or {})
         files, keep = given.get("files") or {}, given.get("keep", ())
-        gpus = [name.partition(":")[2] for name in devices if name.startswith("cuda:")]
-        if gpus:
-            variables |= {"CUDA_VISIBLE_DEVICES": ",".join(gpus)}
+        seen = view.View(
+            view.check_visible(given.get("visible", ())),
+            view.check_shared(given.get("shared", ())),
+            check_hidden(given.get("hidden", ())),
+            devices,
+            given.get("packages", True),
+        )
+        variables = gpu.variables(devices, seen.bound() if self.kind == "bwrap" else None) | variables
         for name, value in variables.items():
             if not name or "=" in name or "\0" in name + value:
                 raise ValueError(f"{name!r} is no name of an environment variable, or its value holds a null character")
@@ -181,18 +187,9 @@ class Sandbox:
             raise ValueError(f"this machine has no cores {sorted(cores)}")
         for path in (*files, *keep):
             parts_of(path)
-        shown = view.check_visible(given.get("visible", ()))
-        command = None
+        bubble = None
         if self.kind == "bwrap":
-            command = view.arguments(
-                self._bwrap,
-                limits,
-                shown,
-                devices,
-                packages=given.get("packages", True),
-                root=self._root,
-                lock_users=not self._filtered,
-            )
+            bubble = view.arguments(seen, limits, root=self._root, lock_users=not self._filtered)
         return {
             "argv": argv,
             "limits": dict(vars(limits)),
@@ -201,7 +198,10 @@ class Sandbox:
             "stdin": bytes(given.get("stdin", b"")),
             "environment": variables,
             "cores": list(cores),
-            "command": command,
+            "bwrap": self._bwrap,
+            "bubble": bubble,
+            "covered": seen.covered(),
+            "accelerated": bool(devices),
             "path": view.home_path(),
             "folder": "",
         }

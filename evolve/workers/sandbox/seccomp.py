@@ -86,6 +86,10 @@ _REFUSED = {
     "modify_ldt": (154, -1),
 }
 
+_DRIVERS = ("memfd_create",)
+"""Without it cuInit ends with error 304 (NVIDIA's drivers from 570 on, as reported of other sandboxes). Such a trial
+may hold memory that no watchdog sees: a file of `file_mb` a descriptor."""
+
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # BPF_LD|W|ABS, BPF_JMP|J..|K, BPF_RET|K
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _NUMBER, _ARCH, _FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data; the low half of the first argument
@@ -99,8 +103,9 @@ def _refuse(error: int) -> bytes:
     return _step(_RETURN, _ERRNO | error)
 
 
-def program(machine: str | None = None) -> bytes | None:
-    """The filter for this machine (or the named one), as `bwrap --seccomp` reads it; None where it is not known."""
+def program(machine: str | None = None, accelerated: bool = False) -> bytes | None:
+    """The filter for this machine (or the named one), as `bwrap --seccomp` reads it; None where it is not known.
+    `accelerated`: for a trial with a GPU, whose driver needs what is refused to others."""
     machine = machine or platform.machine()
     if machine not in _AUDIT_ARCH:
         return None
@@ -115,8 +120,8 @@ def program(machine: str | None = None) -> bytes | None:
         steps += [_step(_AT_LEAST, _X32, no=1), _refuse(errno.ENOSYS)]
     # ENOSYS, for then the C library falls back to clone, whose flags a filter can see.
     steps += [_step(_EQUAL, _CLONE3, no=1), _refuse(errno.ENOSYS)]
-    for numbers in _REFUSED.values():
-        if numbers[column] >= 0:
+    for name, numbers in _REFUSED.items():
+        if numbers[column] >= 0 and not (accelerated and name in _DRIVERS):
             steps += [_step(_EQUAL, numbers[column], no=1), _refuse(errno.EPERM)]
     steps += [
         _step(_EQUAL, _CLONE[machine], no=4),

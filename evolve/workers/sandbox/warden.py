@@ -8,7 +8,6 @@ descriptor or secret of the harness can be inherited, and a harness that is kill
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import shutil
 import socket
@@ -20,7 +19,7 @@ from typing import Any
 from evolve.jobs import Limits, Ran
 from evolve.workers.sandbox import folder, seccomp, wire
 from evolve.workers.sandbox.bubble import Bubble
-from evolve.workers.sandbox.kernel import BrokenSandbox, adopt_orphans, wait_readable
+from evolve.workers.sandbox.kernel import BrokenSandbox, adopt_orphans, sealed, wait_readable
 from evolve.workers.sandbox.plain import Plain
 from evolve.workers.sandbox.watch import Output, Verdict, explain, watch
 
@@ -77,7 +76,8 @@ class Warden:
     def __init__(self, connection: socket.socket, alive: int, user: int | None) -> None:
         self._connection, self._alive = connection, alive
         self._user = user
-        self._filter = _sealed(seccomp.program())
+        programs = [seccomp.program(accelerated=accelerated) for accelerated in (False, True)]
+        self._filters = [sealed(program) if program else None for program in programs]
         self._nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -98,8 +98,10 @@ class Warden:
             job.close()
 
     def _trial(self, request: dict[str, Any], job: Job) -> Bubble | Plain:
-        if request["command"] is not None:
-            return Bubble(request["command"], self._user, self._filter, job.writing)
+        if request["bubble"] is not None:
+            command = [request["bwrap"], *request["bubble"]]
+            allowed = self._filters[request["accelerated"]]
+            return Bubble(command, self._user, allowed, job.writing, request["covered"])
         return Plain(request["folder"], request["path"], job.writing)
 
 
@@ -109,7 +111,7 @@ class Job:
     def __init__(self, request: dict[str, Any], nowhere: int) -> None:
         self._request, self._limits = request, Limits(**request["limits"])
         reading, self.writing = zip(os.pipe(), os.pipe(), strict=True)
-        self._stdin = _sealed(request["stdin"]) or os.dup(nowhere)
+        self._stdin = sealed(request["stdin"]) if request["stdin"] else os.dup(nowhere)
         self._open = {*reading, *self.writing, self._stdin}
         most, tail = self._limits.output_kb << 10, self._limits.tail_kb << 10
         self._outputs = [Output(pipe, most, nowhere, tail) for pipe in reading]
@@ -174,17 +176,3 @@ def _not_started(program: str, code: int, stderr: bytes) -> str:
     if code in (126, 127) and program in last:
         return f"the program {program!r} could not be started ({last.rpartition(': ')[2]})"
     return ""
-
-
-def _sealed(content: bytes | None) -> int | None:
-    """A file in memory with this content that nobody can change any more; None where there is none."""
-    if not content:
-        return None
-    file = os.memfd_create("evolve", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    rest = memoryview(content)
-    while rest:
-        rest = rest[os.write(file, rest) :]
-    os.lseek(file, 0, os.SEEK_SET)
-    seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
-    fcntl.fcntl(file, fcntl.F_ADD_SEALS, seals)
-    return file
