@@ -64,10 +64,13 @@ class Given(TypedDict, total=False):
     """What a program gets besides its arguments; nothing of it unless it is said.
 
     `files` lie in its folder (relative path -> content), those of `keep` are brought back from there. `visible`: host
-    paths that it may read, at the same place. `environment`: all its variables but PATH and HOME. `packages`: False
-    hides Python's installed packages, so that only the standard library is there. `shared`: host files that it may read
-    and write, at the same place; their owner reads them, and never maps them, for it may shorten them. `hidden`: host
-    files and folders that it sees empty, wherever they lie (plain: not enforced); one that is not there is no error.
+    paths that it may read, at the same place, with what comes into a folder meanwhile; all users must be allowed to, or
+    it may not either. `environment`: all its variables but PATH and HOME. `packages`: False hides Python's installed
+    packages, so that only the standard library is there. `shared`: regular host files, which all users may write, that
+    it may read and write, at the same place (the file itself: one that replaces it is not seen), each up to `file_mb`;
+    their owner reads them, and never maps them, for it may shorten them. `hidden`: host files and folders that it sees
+    empty, wherever they lie in all this, by whatever path but a hard link (plain: not enforced); one that is not there
+    is no error.
     """
 
     files: Mapping[str, str | bytes] | None

@@ -219,6 +219,10 @@ class Sandbox:
         warden = Warden(own_users=self._root and self.kind == "bwrap")
         with self._lock:
             self._all.add(warden)
+            closed = self._closed
+        if closed:  # since we looked
+            self._drop(warden)
+            raise RuntimeError("the sandbox is closed")
         return warden
 
     def _drop(self, warden: Warden) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -87,6 +90,8 @@ def test_a_program_needs_a_slot(counting: tuple[Counting, RecordedBench, LocalWo
     with pytest.raises(RuntimeError, match="no slot is held"):
         bench.run(["true"], Limits(1.0))
     with pytest.raises(RuntimeError, match="no slot is held"):
+        bench.start(["true"], Limits(1.0))
+    with pytest.raises(RuntimeError, match="no slot is held"):
         _ = bench.scratch
 
 
@@ -101,6 +106,26 @@ def test_whoever_holds_a_slot_cannot_wait_for_others(counting: tuple[Counting, R
             held.trials([case(1)])
         assert held.run(["/bin/sh", "-c", "echo hello"], Limits(5.0)).stdout == b"hello\n"
         assert 0 < held.deadline - time.monotonic() <= 6
+
+
+def test_what_still_runs_when_the_slot_is_given_back_is_stopped(
+    counting: tuple[Counting, RecordedBench, LocalWorkers],
+) -> None:
+    _, bench, _ = counting
+    cores = "import os; print(sorted(os.sched_getaffinity(0)))"
+    with bench.lease() as held:
+        done = held.start([sys.executable, "-I", "-S", "-c", cores], Limits(20.0))
+        assert len(json.loads(done.result().stdout)) == max(1, len(os.sched_getaffinity(0)) // 2)
+        several = [held.start(["sleep", "600"], Limits(600.0)) for _ in range(3)]
+        waiting = threading.Thread(target=lambda: held.run(["sleep", "600"], Limits(600.0)))
+        waiting.start()
+        while len(held._started) < 4:  # type: ignore[attr-defined]
+            time.sleep(0.01)
+        assert not any(running.done() for running in several)
+    assert [running.result().status for running in several] == ["stopped"] * 3
+    waiting.join(20.0)
+    assert not waiting.is_alive()
+    assert done.result().ok
 
 
 def test_the_machine_alone_waits_for_all_and_keeps_all_out(
