@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -136,38 +136,52 @@ class Ring:
 
     def fight(self, contest: Contest) -> Contest:
         """Bouts until a decision, or until this generation's bouts or the evidence are used up."""
-        for _ in range(self.bouts):
+        for left in reversed(range(self.bouts)):
             if not contest.open:
                 break
-            contest = self._bout(contest)
+            contest = self._bout(contest, left)
             if all(c.duel.exhausted for c in contest.challengers if c.standing == "open"):
                 break
         return contest
 
-    def _bout(self, contest: Contest) -> Contest:
-        # The stream is the incumbent's own: the trials that crowned it are in its parent's stream.
-        stream = f"duel {contest.incumbent.digest[:12]}"
-        base = self.case(contest.lineage, contest.incumbent, stream, contest.bouts)
+    def _bout(self, contest: Contest, left: int) -> Contest:
+        """One bout; `left`: how many may follow it."""
         live = [i for i, c in enumerate(contest.challengers) if c.standing == "open"]
-        cases = [self.case(contest.lineage, contest.challengers[i].rewrite.genome, stream, contest.bouts) for i in live]
-        found = self._compare(base, cases)
+        base, *cases = self._cases(contest, live, contest.bouts)
+        later = [self._cases(contest, live, contest.bouts + n) for n in range(1, left + 1)] if self._waits else []
+        found = self._compare(base, cases, later)
         challengers = list(contest.challengers)
         for i, bout in zip(live, found, strict=True):
             challengers[i] = self._judge(challengers[i], challengers[i].duel.fold(bout), contest.alpha)
         return replace(contest, challengers=_crown_one(challengers), bouts=contest.bouts + 1)
+
+    @property
+    def _waits(self) -> bool:
+        """Are trials worth running ahead: do they take their time, and does a bout not decide all?"""
+        return self.substrate.clock.timed and not self.substrate.deterministic
+
+    def _cases(self, contest: Contest, live: Sequence[int], repeat: int) -> list[Case]:
+        """The incumbent's, then those of the challengers that are live."""
+        # The stream is the incumbent's own: the trials that crowned it are in its parent's stream.
+        stream = f"duel {contest.incumbent.digest[:12]}"
+        genomes = [contest.incumbent, *(contest.challengers[i].rewrite.genome for i in live)]
+        return [self.case(contest.lineage, genome, stream, repeat) for genome in genomes]
 
     def _judge(self, challenger: Challenger, duel: Duel, alpha: float) -> Challenger:
         decision = self.acceptance.decide(duel, alpha)
         standing: Standing = "open" if decision == "more" else decision
         return replace(challenger, duel=duel, standing=standing)
 
-    def _compare(self, base: Case, cases: list[Case]) -> list[Any]:
+    def _compare(self, base: Case, cases: list[Case], later: Sequence[Sequence[Case]] = ()) -> list[Any]:
+        """`later`: base and cases of the bouts that may follow."""
         # Of this lineage: a twin with the same champion and the same edit fights bouts of its own, which may differ.
         key = content_key("bout", base.lineage, *(self.bench.key(c) for c in [base, *cases]))
         found = self.memory.bouts(key)
         if found is None:
             started = time.perf_counter()
-            found = self.substrate.compare(base, cases, self.bench)
+            ahead = [case for base_then, *then in later for case in self.substrate.ahead(base_then, then)]
+            with self.bench.ahead(ahead):
+                found = self.substrate.compare(base, cases, self.bench)
             self.memory.add_bouts(key, base.lineage, found, round(time.perf_counter() - started, 6))
         return found
 

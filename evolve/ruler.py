@@ -34,5 +34,10 @@ class Clock:
     why: str
     grace: float = 0.0
 
+    @property
+    def timed(self) -> bool:
+        """Is it a clock of seconds, so that a trial takes about as long as it says?"""
+        return self.unit in ("s", "seconds")
+
     def __str__(self) -> str:
         return f"{self.budget:g} {self.unit}"

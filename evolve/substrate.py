@@ -313,6 +313,11 @@ class Substrate(ABC):
         base, *others = bench.trials([incumbent, *challengers])
         return [self._difference(base, other) for other in others]
 
+    def ahead(self, incumbent: Case, challengers: Sequence[Case]) -> Sequence[Case]:
+        """Trials that a bout of these will ask for, where that is known: an idle slot may run them early. Here those
+        of the default `compare`, and none where it is another."""
+        return (incumbent, *challengers) if type(self).compare is Substrate.compare else ()
+
     def _difference(self, base: Outcome, other: Outcome) -> Bout:
         if not other.ok:
             return Bout(last=True, failed=other.status)

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
@@ -39,6 +40,7 @@ class RecordedBench(Bench):
         self._known = known
         self._record = record
         self._running: dict[str, Future[Outcome]] = {}
+        self._offers: list[deque[tuple[int, Case]]] = []
         self._lock = threading.Lock()
 
     def trials(self, cases: Sequence[Case]) -> list[Outcome]:
@@ -49,13 +51,27 @@ class RecordedBench(Bench):
                 self._workers.run(partial(self._run, *new[0]))
             else:
                 for case, future in new:
-                    job = self._workers.submit(partial(self._run, case, future))
-                    job.add_done_callback(partial(self._never_began, case, future))
+                    self._submit(case, future)
         except BaseException as error:
             for case, future in new:
                 self._end(case, future, error)  # nobody may wait for what will never run
             raise
         return [future.result() for future, _ in claims]
+
+    @contextmanager
+    def ahead(self, cases: Sequence[Case]) -> Iterator[None]:
+        """While this is open, slots that nobody wants run these trials, the first ones first. They are remembered like
+        any; what has begun goes on, and whoever asks for it then waits for its end."""
+        offer = deque(enumerate(cases))
+        with self._lock:
+            self._offers.append(offer)
+        for _ in range(min(len(cases), 2 * self._workers.slots)):
+            self._workers.submit_spare(self._run_ahead)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._offers = [other for other in self._offers if other is not offer]
 
     def remembered(self, case: Case) -> Outcome | None:
         """What is known of a case, without running it."""
@@ -121,14 +137,38 @@ class RecordedBench(Bench):
         """The outcome to come, and whether it is for the caller to see to it."""
         key = self.key(case)
         with self._lock:
-            if key in self._known:
-                done: Future[Outcome] = Future()
-                done.set_result(self._known[key])
-                return done, False
-            if key in self._running:
-                return self._running[key], False
-            self._running[key] = Future()
-            return self._running[key], True
+            return self._claimed(key)
+
+    def _claimed(self, key: str) -> tuple[Future[Outcome], bool]:
+        if key in self._known:
+            done: Future[Outcome] = Future()
+            done.set_result(self._known[key])
+            return done, False
+        if key in self._running:
+            return self._running[key], False
+        self._running[key] = Future()
+        return self._running[key], True
+
+    def _run_ahead(self, lease: Lease) -> bool:
+        """The first that is offered and that nobody runs or knows; False where there is none."""
+        with self._lock:
+            while offers := [offer for offer in self._offers if offer]:
+                _, case = min(offers, key=lambda offer: offer[0][0]).popleft()
+                future, mine = self._claimed(self.key(case))
+                if mine:
+                    break
+            else:
+                return False
+        try:
+            self._run(case, future, lease)
+        except SlotLost:
+            self._submit(case, future)  # somebody may be waiting for it by now
+            raise
+        return True
+
+    def _submit(self, case: Case, future: Future[Outcome]) -> None:
+        job = self._workers.submit(partial(self._run, case, future))
+        job.add_done_callback(partial(self._never_began, case, future))
 
     def _run(self, case: Case, future: Future[Outcome], lease: Lease) -> None:
         started = time.perf_counter()

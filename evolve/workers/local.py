@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -74,11 +74,14 @@ class LocalWorkers:
         self._mode = sandbox
         self._overlap = overlap
         self._changed = threading.Condition()
+        self._closed = False
+        self._asking = 0  # who waits for a slot and is not to be kept waiting
         self._waiting_alone = 0
         self._held = 0  # leases that have not ended, handed over or not
         self._turns: dict[int, Lease] = {}
         # A trial that finishes holds its thread, beside the one that loads.
         self._pool = ThreadPoolExecutor(2 * count, thread_name_prefix="slot")
+        self._spare = ThreadPoolExecutor(2 * count, thread_name_prefix="spare")
 
     @property
     def slots(self) -> int:
@@ -98,10 +101,20 @@ class LocalWorkers:
         """Run `job(lease)` as soon as a slot is free."""
         return self._pool.submit(self.run, job)
 
-    def run(self, job: Callable[[Lease], T]) -> T:
-        """The same in the caller's thread. Where the job says SlotLost, once more, on another slot."""
+    def submit_spare(self, job: Callable[[Lease], bool]) -> None:
+        """Run `job(lease)` whenever a slot is free that nobody else waits for, until it says that nothing is left."""
+
+        def again() -> None:
+            with suppress(Halt):
+                while self.run(job, spare=True):
+                    pass
+
+        self._spare.submit(again)
+
+    def run(self, job: Callable[[Lease], T], spare: bool = False) -> T:
+        """In the caller's thread. Where the job says SlotLost, once more, on another slot."""
         while True:
-            with self.lease() as lease:
+            with self.lease(spare) as lease:
                 try:
                     return job(lease)
                 except SlotLost as lost:
@@ -119,20 +132,36 @@ class LocalWorkers:
         self._say(f"{str(slot).capitalize()} is lost: {why.rstrip('.')}; {left}.")
 
     @contextmanager
-    def lease(self) -> Iterator[Lease]:
-        """One slot. Waits behind those that want the machine alone."""
+    def lease(self, spare: bool = False) -> Iterator[Lease]:
+        """One slot. Waits behind those that want the machine alone; `spare`: behind everybody."""
         with self._changed:
-            self._changed.wait_for(lambda: (self._free and not self._waiting_alone) or not self._left)
-            self._some_left()
-            # One where nobody finishes, if there is one.
-            slot = min(self._free, key=lambda slot: (slot.number in self._turns, slot.number))
-            self._free.remove(slot)
-            lease = Lease(self, slot)
-            self._held += 1
+            self._asking += not spare
+            try:
+                self._changed.wait_for(lambda: self._may_lease(spare))
+                self._some_left(spare)
+                # One where nobody finishes, if there is one.
+                slot = min(self._free, key=lambda slot: (slot.number in self._turns, slot.number))
+                self._free.remove(slot)
+                self._held += 1
+            finally:
+                self._asking -= not spare
+                self._changed.notify_all()  # those that let this one pass
+        lease = Lease(self, slot)
         try:
             yield lease
         finally:
             self._end(lease, [slot])
+
+    def _may_lease(self, spare: bool) -> bool:
+        if not self._left or (spare and self._closed):
+            return True  # to be told so
+        return bool(self._free) and not self._waiting_alone and not (spare and self._asking)
+
+    def _some_left(self, spare: bool = False) -> None:
+        if not self._left:
+            raise Halt("every slot is lost: mend the machine, then go on")
+        if spare and self._closed:
+            raise Halt("the workers are closed")
 
     @contextmanager
     def exclusive(self) -> Iterator[Lease]:
@@ -151,10 +180,6 @@ class LocalWorkers:
             yield lease
         finally:
             self._end(lease, slots)
-
-    def _some_left(self) -> None:
-        if not self._left:
-            raise Halt("every slot is lost: mend the machine, then go on")
 
     def turn(self, lease: Lease) -> None:
         """Raises SlotLost where it was lost meanwhile."""
@@ -185,7 +210,13 @@ class LocalWorkers:
         self._changed.notify_all()
 
     def close(self) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        """What has begun is waited for, and nothing else begins."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        for wait in (False, True):
+            for pool in (self._spare, self._pool):
+                pool.shutdown(wait=wait, cancel_futures=True)
         if "sandbox" in self.__dict__:
             self.sandbox.close()
 

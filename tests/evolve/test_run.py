@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -27,7 +28,7 @@ from evolve.ledger import Attempt as Commit
 from evolve.ledger import Entry
 from evolve.mutators import Embedded
 from evolve.run import Result, Run
-from evolve.substrate import Bench, Bout, Brief, Case, Outcome, Rewrite, content_key
+from evolve.substrate import Bench, Bout, Brief, Case, Clock, Outcome, Rewrite, content_key
 from evolve.testing import Scripted
 from evolve.workers import LocalWorkers
 
@@ -69,10 +70,11 @@ def play(
     settings: Settings = SETTINGS,
     toy: Toy | None = None,
     seeds: Mapping[str, Genome] = SEEDS,
+    slots: int = 2,
 ) -> tuple[Result, Tape]:
     tape = tape or Tape()
     toy = toy or Toy(ToySettings(noise=0.3))
-    workers = LocalWorkers(2)
+    workers = LocalWorkers(slots)
     try:
         return Run(settings, toy, lambda: Embedded(toy), workers, seeds, journal=tape).execute(), tape
     finally:
@@ -286,6 +288,42 @@ def test_a_run_that_loses_every_slot_stops_and_goes_on_elsewhere(after: int) -> 
     assert cut.findings is None
     assert cut.reason == "every slot is lost: mend the machine, then go on"
     assert story(play(tape, settings)[0]) == story(whole)
+
+
+class Slow(Toy):
+    """Noisy, and its trials take their time."""
+
+    clock = Clock(0.01, "seconds", "a test")
+
+    def __init__(self, ahead: bool = True) -> None:
+        super().__init__(ToySettings(noise=0.3))
+        self.may = ahead
+
+    def trial(self, case: Case, bench: Bench) -> Outcome:
+        time.sleep(0.003)
+        return super().trial(case, bench)
+
+    def ahead(self, incumbent: Case, challengers: Sequence[Case]) -> Sequence[Case]:
+        return super().ahead(incumbent, challengers) if self.may else ()
+
+
+def test_what_idle_slots_run_ahead_changes_no_verdict() -> None:
+    settings = replace(SETTINGS, acceptance=replace(SETTINGS.acceptance, bouts=8))
+    plain, asked = play(settings=settings, toy=Slow(ahead=False), slots=4)
+    runs = {slots: play(settings=settings, toy=Slow(), slots=slots) for slots in (1, 4)}
+    outcomes = {e.key for e in asked.entries if e.kind == "outcome"}
+    for result, tape in runs.values():
+        assert story(result) == story(plain)
+        found = {e.key: e.value for e in tape.entries if e.kind == "outcome"}
+        assert outcomes <= set(found)
+        early = [found[key] for key in found.keys() - outcomes]
+        assert all(e["stream"].startswith("duel ") for e in early)
+        # A contest stays open over generations, and counts on.
+        assert max((e["repeat"] for e in early), default=0) < 8 * settings.run.generations  # type: ignore[operator]
+    assert len(runs[4][1].entries) > len(asked.entries), "four slots, two contests: nothing was run ahead"
+    cut = runs[4][1].entries[: len(runs[4][1].entries) // 2]
+    again, _ = play(Tape(list(cut)), settings, Slow(), slots=4)
+    assert story(again) == story(plain)
 
 
 def test_edits_of_seeds_go_forward_on_their_branch() -> None:
