@@ -148,15 +148,15 @@ class Ring:
         """One bout; `left`: how many may follow it."""
         live = [i for i, c in enumerate(contest.challengers) if c.standing == "open"]
         base, *cases = self._cases(contest, live, contest.bouts)
-        later = [self._cases(contest, live, contest.bouts + n) for n in range(1, left + 1)] if self._waits else []
-        found = self._compare(base, cases, later)
+        later = [self._cases(contest, live, contest.bouts + n) for n in range(1, left + 1)] if self.waits else []
+        found = self.compare(base, cases, later)
         challengers = list(contest.challengers)
         for i, bout in zip(live, found, strict=True):
             challengers[i] = self._judge(challengers[i], challengers[i].duel.fold(bout), contest.alpha)
         return replace(contest, challengers=_crown_one(challengers), bouts=contest.bouts + 1)
 
     @property
-    def _waits(self) -> bool:
+    def waits(self) -> bool:
         """Are trials worth running ahead: do they take their time, and does a bout not decide all?"""
         return self.substrate.clock.timed and not self.substrate.deterministic
 
@@ -172,8 +172,8 @@ class Ring:
         standing: Standing = "open" if decision == "more" else decision
         return replace(challenger, duel=duel, standing=standing)
 
-    def _compare(self, base: Case, cases: list[Case], later: Sequence[Sequence[Case]] = ()) -> list[Any]:
-        """`later`: base and cases of the bouts that may follow."""
+    def compare(self, base: Case, cases: list[Case], later: Sequence[Sequence[Case]] = ()) -> list[Bout]:
+        """One bout, remembered. `later`: base and cases of those that may follow."""
         # Of this lineage: a twin with the same champion and the same edit fights bouts of its own, which may differ.
         key = content_key("bout", base.lineage, *(self.bench.key(c) for c in [base, *cases]))
         found = self.memory.bouts(key)
@@ -192,7 +192,7 @@ class Ring:
             return contest
         base = self.case(contest.lineage, contest.incumbent, "confirm", contest.generation)
         case = self.case(contest.lineage, winner.rewrite.genome, "confirm", contest.generation)
-        (bout,) = self._compare(base, [case])
+        (bout,) = self.compare(base, [case])
         if bout.count and bout.total > 0 and not bout.failed:
             return contest
         return replace(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import reduce
+from typing import Any, Protocol
 
 from evolve.config import AuditSettings, AuditWhen, RunSettings, Settings
 from evolve.contest import Challenger, Contest, Ring
@@ -12,23 +14,64 @@ from evolve.genome import Genome
 from evolve.memory import Memory, NoLedger
 from evolve.mutators import Mutator
 from evolve.run import Run, acceptance_of, schedule_of
-from evolve.substrate import Case, Control, Duel, Outcome, Rewrite, Substrate
+from evolve.substrate import Bout, Case, Control, Duel, Outcome, Rewrite, Substrate, content_key
 from evolve.workers import LocalWorkers, RecordedBench
 
-__all__ = ["Check", "preflight", "worlds"]
+__all__ = ["Check", "Floors", "Unkept", "floor_of", "preflight", "worlds"]
+
+_LEAST = 5
+"""Differences of a genome to itself, where bouts give one each: their standard deviation is then known to a third of
+itself (1 over the root of twice four)."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that must hold. `said`: what was seen; where it does not hold, also how to mend it."""
+    """One thing that must hold. `said`: what was seen; where it does not hold, also how to mend it.
+
+    `floor`: standard deviation of one paired difference of a genome to itself, in the unit of effects, where there is
+    noise. `seconds`: what a trial took from its start to its score, where the clock is in seconds.
+    """
 
     name: str
     holds: bool
     said: str
+    floor: float | None = None
+    seconds: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Of one that holds."""
+        known = {"floor": self.floor, "seconds": self.seconds}
+        return {"name": self.name, "said": self.said} | {name: n for name, n in known.items() if n is not None}
+
+
+class Floors(Protocol):
+    """Bouts of a genome against itself, in repeat order, that were fought before."""
+
+    def bouts(self, key: str) -> list[Bout]: ...
+    def keep(self, key: str, bouts: Sequence[Bout]) -> None: ...
+
+
+class Unkept:
+    """Nothing is known, and nothing kept."""
+
+    def bouts(self, key: str) -> list[Bout]:
+        return []
+
+    def keep(self, key: str, bouts: Sequence[Bout]) -> None:
+        return None
+
+
+def floor_of(bouts: Iterable[Bout]) -> float | None:
+    """The noise floor: the standard deviation of one paired difference; None where there is none, or it isn't known."""
+    return math.sqrt(reduce(Duel.fold, bouts, Duel()).variance or 0.0) or None
 
 
 def preflight(
-    settings: Settings, substrate: Substrate, workers: LocalWorkers, seeds: Mapping[str, Genome]
+    settings: Settings,
+    substrate: Substrate,
+    workers: LocalWorkers,
+    seeds: Mapping[str, Genome],
+    floors: Floors | None = None,
 ) -> Iterator[Check]:
     """The baseline works, twice; a genome does not beat itself; every control behaves. Lazily, in order."""
     memory = Memory(NoLedger())
@@ -47,7 +90,7 @@ def preflight(
         settings.acceptance.bouts,
     )
     level = schedule_of(settings.acceptance).level()
-    yield _against_itself(ring, seeds, level)
+    yield _against_itself(ring, seeds, level, floors or Unkept())
     for control in substrate.controls():
         if control.world is None:
             yield _control(ring, seeds, control, level)
@@ -110,29 +153,48 @@ def _baseline(substrate: Substrate, bench: RecordedBench, seeds: Mapping[str, Ge
                 f"{rounds[0][unequal[0]].score!r} and then {rounds[1][unequal[0]].score!r}.",
             )
             return
-    yield Check("baseline", True, f"{len(seeds)} seeds worked, twice")
+    took = [o.seconds for outcomes in rounds for o in outcomes.values() if o.seconds]
+    seconds = sum(took) / len(took) if took and substrate.clock.timed else None
+    yield Check("baseline", True, f"{len(seeds)} seeds worked, twice", seconds=seconds)
 
 
-def _against_itself(ring: Ring, seeds: Mapping[str, Genome], level: float) -> Check:
-    """The noise floor. The twin has a stream of its own: its trials are measured, not remembered."""
-    name, duel, decision = min(seeds), Duel(), "more"
-    for repeat in range(ring.bouts):
+def _against_itself(ring: Ring, seeds: Mapping[str, Genome], level: float, floors: Floors) -> Check:
+    """The noise floor. The twin has a stream of its own: its trials are measured, not remembered.
+
+    Bouts are kept by what was measured and by which clock: who asks again, by another rule, begins with those.
+    """
+    name = min(seeds)
+
+    def pair(repeat: int) -> list[Case]:
         case = ring.case(name, seeds[name], "A/A", repeat)
-        (bout,) = ring.substrate.compare(case, [replace(case, stream="A/A twin")], ring.bench)
-        duel = duel.fold(bout)
-        decision = ring.acceptance.decide(duel, level)
-        if decision != "more" or duel.exhausted:
+        return [case, replace(case, stream="A/A twin")]
+
+    key = content_key(ring.bench.key(pair(0)[0]), asdict(ring.substrate.clock))
+    bouts, duel, decision = floors.bouts(key), Duel(), "more"
+    for repeat in range(ring.bouts):
+        if repeat == len(bouts):
+            base, twin = pair(repeat)
+            bouts += ring.compare(base, [twin], [pair(n) for n in range(repeat + 1, ring.bouts)] if ring.waits else [])
+            floors.keep(key, bouts)
+        duel = duel.fold(bouts[repeat])
+        decision = ring.acceptance.decide(duel, level) if decision == "more" else decision
+        if duel.exhausted or (decision != "more" and duel.count >= _LEAST):
             break
-    floor = math.sqrt((duel.variance or 0.0) / max(duel.count, 1))
-    said = f"noise floor ±{floor:.3g} after {duel.count} paired differences"
+    floor, count = floor_of(bouts), sum(bout.count for bout in bouts)
+    said = (
+        f"no noise was seen in {count} paired differences"
+        if floor is None
+        else f"noise floor ±{floor:.3g}, the standard deviation of one of {count} paired differences"
+    )
     if decision == "keep":
         return Check("A/A", False, f"{name!r} beat itself ({said}). The score drifts between repeats.")
-    return Check("A/A", True, f"{name!r} does not beat itself; {said}")
+    return Check("A/A", True, f"{name!r} does not beat itself; {said}", floor=floor)
 
 
 def _control(ring: Ring, seeds: Mapping[str, Genome], control: Control, level: float) -> Check:
     if control.genome is None:
         return Check(control.name, False, "this control has neither a genome nor a world")
+    ring = replace(ring, conditions={**ring.conditions, **control.conditions})
     contest = _fight(ring, seeds, control.lineage, control.genome, level)
     (challenger,) = contest.challengers
     duel, outcome = challenger.duel, challenger.outcome

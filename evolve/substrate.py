@@ -207,7 +207,8 @@ class Control:
 
     A genome in the seat `lineage`: `null` must not be kept, `worse` must lose, a `cheat` must be refused or
     not be kept. Or a short run of `generations` in another `world` (doctor only): in a `null` one nothing
-    may be claimed, in a `planted` one it must be.
+    may be claimed, in a `planted` one it must be. `conditions` are laid over the run's own for its contest, the
+    incumbent's too (a shorter clock, say, where that tells as much).
     """
 
     name: str
@@ -216,6 +217,7 @@ class Control:
     genome: Genome | None = None
     world: Callable[[], Substrate] | None = None
     generations: int | None = None
+    conditions: Conditions = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

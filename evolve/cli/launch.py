@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
-import json
 import math
-import os
 import platform
 import signal
 from collections import Counter
@@ -21,6 +19,7 @@ from typing import Any
 from evolve.baselines import BASELINES
 from evolve.cli.console import Console
 from evolve.cli.options import printable
+from evolve.cli.passed import Passed
 from evolve.components import load
 from evolve.config import Server, Settings
 from evolve.errors import UsageError
@@ -251,7 +250,7 @@ def _opened(settings: Settings, path: Path) -> Ledger:
     raise AssertionError("numbers do not end")
 
 
-def _preflight(settings: Settings, built: Built, path: Path, console: Console) -> list[dict[str, str]]:
+def _preflight(settings: Settings, built: Built, path: Path, console: Console) -> list[dict[str, Any]]:
     """What held, by name. Raises UsageError where a check fails; a pass is remembered beside the ledger."""
     if not settings.run.preflight:
         console.say("Preflight was skipped (run.preflight=false): nobody has tested the ruler.")
@@ -263,26 +262,19 @@ def _preflight(settings: Settings, built: Built, path: Path, console: Console) -
         repr(settings.acceptance),
         repr(settings.substrate),
     )
-    gitdir = Repository.open(path, create=False).gitdir if path.exists() and any(path.iterdir()) else None
-    known = gitdir / "evolve" / "preflight" / f"{key}.json" if gitdir is not None else None
-    if known is not None and known.exists():
+    before = Passed(path)
+    if (known := before.checks(key)) is not None:
         console.say("Preflight passed before, under the same evaluator, seeds and settings.")
-        remembered: list[dict[str, str]] = json.loads(known.read_text(encoding="utf-8"))
-        return remembered
+        return known
     passed = []
-    for one in preflight(settings, built.substrate, built.workers, built.seeds):
+    for one in preflight(settings, built.substrate, built.workers, built.seeds, before):
         if not one.holds:
             raise UsageError(f"The run does not start: preflight {one.name!r} failed: {one.said.rstrip('.')}.")
-        passed.append({"name": one.name, "said": one.said})
+        passed.append(one.to_json())
     kinds = Counter(c["name"].split(":")[0] for c in passed)
     told = ", ".join(kind if count == 1 else f"{count} {kind}" for kind, count in kinds.items())
     console.say(f"Preflight passed: {len(passed)} checks ({told}).")
-    place = Repository.open(path, create=True).gitdir / "evolve" / "preflight"
-    place.mkdir(parents=True, exist_ok=True)
-    # Under another name first: the next job of a sweep may be reading.
-    half = place / f"{key}.{os.getpid()}.tmp"
-    half.write_text(json.dumps(passed, indent=1), encoding="utf-8")
-    half.replace(place / f"{key}.json")
+    before.keep_checks(key, passed)
     return passed
 
 
