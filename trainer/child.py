@@ -6,10 +6,8 @@ when it answers, only inputs are.
 
 from __future__ import annotations
 
-import ctypes
 import importlib.util
 import os
-import signal
 import sys
 import time
 import traceback
@@ -30,9 +28,6 @@ _ASLEEP = 2e-4
 
 _IDLE = 0.01
 """Seconds between looks while another trains: looking costs time that is not ours."""
-
-_PR_SET_PDEATHSIG = 1
-"""linux/prctl.h"""
 
 
 def main(text: str) -> int:
@@ -143,14 +138,7 @@ def _end(code: int, said: str) -> int:
     return code
 
 
-def _die_with_the_judge() -> None:
-    """Where the judge is killed, nobody else would end this process."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 if __name__ == "__main__":
-    _die_with_the_judge()
     end = main(sys.argv[1])
     sys.stdout.flush()
     os._exit(end)  # threads that a genome has left must not keep the slot

@@ -33,7 +33,11 @@ __all__ = ["ENTRY", "Watch", "trial"]
 ENTRY = "train.py"
 """The genome's file that defines Model and train."""
 
-_BOOT = "import sys, runpy; sys.path.insert(0, sys.argv.pop(1)); runpy.run_module('trainer.child', run_name='__main__')"
+_BOOT = (
+    "import sys, runpy; sys.path.insert(0, sys.argv.pop(1)); "
+    "from trainer.launch import end_with_parent; end_with_parent(); "
+    "runpy.run_module('trainer.child', run_name='__main__')"
+)
 """Starts a child in isolated mode, where neither the folder nor the environment is searched for modules."""
 
 _LOOK = 0.002
