@@ -9,4 +9,6 @@ child.py    the process that holds the genome  session.py  what a genome is hand
 job.py      what the child is asked
 errors.py   what a person can mend
 board.py    what the two sides tell each other
+genome.py   from files, and its name in git      constants.py  its constants, set from outside
+outputs.py  the summary, tables, curves          utilisation.py  what of an accelerator was used
 """
