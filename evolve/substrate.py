@@ -282,6 +282,10 @@ class Substrate(ABC):
         """
         return None
 
+    def fitted(self, seeds: Mapping[str, Genome]) -> Mapping[str, Genome]:
+        """The seeds as a new run starts from them: scaled to a machine, say. Those of a recorded run are so already."""
+        return seeds
+
     def pinned(self) -> Mapping[str, Any]:
         """Settings of the domain that were left open and are decided now (the commit that HEAD was): recorded with the
         run, so that going on with it or replaying it decides the same."""

@@ -86,7 +86,7 @@ def build(settings: Settings, seeds: Mapping[str, Genome] | None = None, *, rewr
         own = substrate.seeds(settings.genome)
         if seeds is None:
             found = read_seeds(settings.population.path) if own is None else own
-            seeds = copied(found, settings.population.copies)
+            seeds = copied(substrate.fitted(found), settings.population.copies)
         for name, genome in seeds.items():
             if not settings.genome.globs.of(genome):
                 raise UsageError(

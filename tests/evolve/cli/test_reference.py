@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 
 from evolve.config import Settings
 from substrates.finance.settings import FinanceSettings
+from substrates.ml.settings import MLSettings
 from substrates.rendering.settings import RenderingSettings
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -36,17 +37,26 @@ def shown(value: Any) -> str:
     return "(none)" if value == "???" else str(value)
 
 
+def settings_of(schema: type[Any]) -> dict[str, Any]:
+    found = OmegaConf.to_container(OmegaConf.structured(schema), throw_on_missing=False, enum_to_str=True)
+    assert isinstance(found, dict)
+    return found
+
+
 def test_every_setting_is_explained_with_its_default() -> None:
-    engine = OmegaConf.to_container(OmegaConf.structured(Settings), throw_on_missing=False, enum_to_str=True)
-    finance = OmegaConf.to_container(OmegaConf.structured(FinanceSettings), enum_to_str=True)
-    rendering = OmegaConf.to_container(OmegaConf.structured(RenderingSettings), enum_to_str=True)
-    assert isinstance(engine, dict)
+    engine = settings_of(Settings)
     del engine["substrate"]
-    wanted = flat(engine) | flat({"substrate": finance}) | flat({"substrate": rendering})
+    domains = {"Finance": FinanceSettings, "Machine learning": MLSettings, "Rendering": RenderingSettings}
+    wanted = {title: flat({"substrate": settings_of(schema)}) for title, schema in domains.items()}
     text = (DOCS / "configuration.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `([\w.]+)` \| (.*?) \| (.+) \|$", text, re.MULTILINE)
-    assert {name: default for name, default, _ in rows} == {name: shown(value) for name, value in wanted.items()}
-    assert all(meaning.strip() for *_, meaning in rows)
+    found: dict[str, dict[str, str]] = {"": {}, **{title: {} for title in domains}}
+    for section in text.split("\n## "):
+        title = section.partition("\n")[0]
+        for name, default, meaning in re.findall(r"^\| `([\w.]+)` \| (.*?) \| (.+) \|$", section, re.MULTILINE):
+            found[title if title in domains else ""][name] = default
+            assert meaning.strip(), name
+    for title, settings in {"": flat(engine), **wanted}.items():
+        assert found[title] == {name: shown(value) for name, value in settings.items()}
 
 
 def test_what_a_choice_sets_is_said() -> None:
