@@ -138,11 +138,12 @@ class _Trial:
     # -- the whole -----------------------------------------------------------------------------
 
     def run(self) -> Result:
+        began = time.monotonic()
         # All three load beside each other; those that answer have no genome in them until the training is over.
         trainee = self._trainee()
         first, second = self._witness("first"), self._witness("second")
         log_probabilities(np.zeros((1, 1, 2), np.float32), np.zeros((1, 1), np.int64))  # torch loads now, not later
-        weights = self._train(trainee)
+        weights = self._train(trainee, began)
         bell = time.monotonic()
         self.launcher.hand_over()
         first.begin(weights)
@@ -179,11 +180,10 @@ class _Trial:
     def _trainee(self) -> _Child:
         return self._child("train", POINT.size * POINTS, 0, self._weights, [self._gate])
 
-    def _train(self, child: _Child) -> Path:
+    def _train(self, child: _Child, began: float) -> Path:
         """Until the bell, or before it where train() returns. Returns the file of the last weights."""
         plan = self.plan
-        started = time.monotonic()
-        while child.say.get(Say.state) != State.ready and time.monotonic() < started + plan.warmup:
+        while child.say.get(Say.state) != State.ready and time.monotonic() < began + plan.warmup:
             if child.program.done():
                 raise self._lost(child, "before the clock started")
             time.sleep(_LOOK)
@@ -201,7 +201,7 @@ class _Trial:
         returned = say.get(Say.state) == State.done
         self.told = replace(
             self.told,
-            loading=round(go - started, 3),
+            loading=round(go - began, 3),
             training=round(ended - go, 3),
             steps=say.count(Say.steps),
             tokens=say.count(Say.tokens),
