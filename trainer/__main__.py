@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import importlib.util
+import math
 import os
 import queue
 import signal
@@ -238,7 +239,8 @@ def _progress(clock: float) -> Iterator[Watch]:
             seconds, steps, loss = seen
             if seconds >= due:
                 due = seconds + clock / _LINES
-                _say(f"{seconds:6.0f} s {100 * seconds / clock:4.0f} %   step {steps:,}   loss {loss:.3f} nats a token")
+                said = "" if math.isnan(loss) else f"   loss {loss:.3f} nats a token"
+                _say(f"{seconds:6.0f} s {100 * seconds / clock:4.0f} %   step {steps:,}{said}")
 
     thread = threading.Thread(target=tell, daemon=True)
     thread.start()

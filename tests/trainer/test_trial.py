@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 from genomes import changed, with_train
@@ -81,6 +83,12 @@ def test_whoever_watches_is_told(tiny: Corpus, warm: Bare) -> None:
     scored(trial(genome, tiny, "validation", plan, 0, warm, watch=lambda *seen: told.append(seen)))
     assert told
     assert all(0 < seconds < 2.5 and steps >= 0 for seconds, steps, _ in told)
+
+
+def test_the_genome_of_the_handbook_is_one(tiny: Corpus, warm: Bare) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
+    (genome,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert scored(trial({"train.py": genome}, tiny, "validation", Plan(seconds=4.0, windows=2), 0, warm)) < 9
 
 
 def test_what_never_returns_is_killed_and_scored_by_what_it_saved(tiny: Corpus) -> None:
