@@ -60,6 +60,8 @@ def _assigned(text: str) -> Iterator[tuple[str, Constant, tuple[int, int]]]:
         tree = ast.parse(text)
     except (SyntaxError, ValueError) as error:
         raise BadInput(f"the genome is no Python: {error}") from None
+    except (RecursionError, MemoryError):  # ten thousand signs before a number
+        raise BadInput("the genome is no Python that can be read: it is nested too deeply") from None
     begins = _line_begins(text.encode())
     for node in tree.body:
         match node:
