@@ -92,7 +92,8 @@ def _plain(text: str, most: int = LONGEST_LABEL) -> str:
 
 
 def progress(story: Story) -> Figure:
-    """Every attempt a dot by status, the running best a line, the baselines' bests beside it."""
+    """Every attempt a dot by status, the running best a line with the noise floor around it, the baselines' bests
+    beside it."""
     scored = [(n, t) for n, t in enumerate(story.tries, 1) if t.score is not None]
     traces = _dots(scored, [t.score for _, t in scored], [n for n, _ in scored])
     count = max(len(story.tries), 1)
@@ -105,19 +106,39 @@ def progress(story: Story) -> Figure:
         if steps:
             xs = [begins[min(g, len(begins) - 1)] for g, _ in steps] + [count]
             ys = [s for _, s in steps] + [steps[-1][1]]
+            if name == "this run" and story.floor is not None:
+                traces.insert(0, _band(xs, ys, story.floor))
             line = {"color": color, "width": 2.5 if name == "this run" else 1.2, "shape": "hv", "dash": dash}
             said = f"best of {_plain(name)}: %{{y:.4g}}<extra></extra>"
             traces.append({"type": "scatter", "mode": "lines", "x": xs, "y": ys, "line": line, "hovertemplate": said})
             notes.append(_label(count, ys[-1], name, color))
     better = "higher" if story.metric.sign > 0 else "lower"
+    floor = ""
+    if story.floor is not None and story.best:
+        floor = (
+            f" The band around this run's line is the noise floor, {story.floor:.3g} to either side: the standard "
+            "deviation of the difference between two trials of one and the same genome. What one trial shows inside "
+            "it is noise; of noise alone, one in three lies outside."
+        )
     return Figure(
         "progress",
         "Score over attempts",
         f"Each dot is an attempt by its own score ({story.metric.name}, {better} is better); the lines are each "
-        "generation's best champion, as it was measured then.",
+        f"generation's best champion, as it was measured then.{floor}",
         traces,
         _layout("attempts", f"{story.metric.name}", notes, right=_room(runs)),
     )
+
+
+def _band(x: Sequence[float], y: Sequence[float], floor: float) -> dict[str, Any]:
+    """What lies by no more than `floor` from a line of steps."""
+    xs = [x[0], *(end for step in x[1:] for end in (step, step))]
+    ys = [*(level for level in y[:-1] for _ in (0, 1)), y[-1]]
+    return {
+        "type": "scatter", "mode": "lines", "x": [*xs, *reversed(xs)],
+        "y": [*(level + floor for level in ys), *(level - floor for level in reversed(ys))],
+        "fill": "toself", "fillcolor": "band", "line": {"width": 0}, "hoverinfo": "skip",
+    }  # fmt: skip
 
 
 def evidence(story: Story) -> Figure | None:

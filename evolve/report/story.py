@@ -93,7 +93,7 @@ class Story:
     settings: Mapping[str, Any]
     metric: Metric
     clock: Clock
-    preflight: Sequence[Mapping[str, str]]
+    preflight: Sequence[Mapping[str, Any]]
     seeds: Mapping[str, str]
     measured: Sequence[Mapping[str, float]]
     tries: Sequence[Try]
@@ -140,6 +140,13 @@ class Story:
             asked=_asked(e.value for e in of.get("call", ())),
             page=of["page"][-1].value["text"] if "page" in of else "",
         )
+
+    @property
+    def floor(self) -> float | None:
+        """Standard deviation of the difference between two trials of one genome, as preflight measured it; None where
+        that is not known, or effects are not in the score's unit."""
+        known = [one["floor"] for one in self.preflight if "floor" in one]
+        return float(known[0]) if known and not self.metric.effect else None
 
     @property
     def kept(self) -> list[Try]:

@@ -14,6 +14,7 @@
   const traces = (figure) =>
     figure.traces.map((trace) => ({
       ...trace,
+      ...(trace.fillcolor && { fillcolor: color(trace.fillcolor) }),
       ...(trace.said && { text: trace.said.map((number) => texts[number]) }),
       ...(trace.line && { line: painted(trace.line) }),
       ...(trace.marker && { marker: painted(trace.marker) }),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shutil
 import time
@@ -17,13 +18,14 @@ from evolve.config import AcceptanceSettings, Method, MutatorSettings, RunSettin
 from evolve.genome import Genome
 from evolve.ledger import Entry, Ledger
 from evolve.report import Story, spent, write_report
-from evolve.report.figures import evidence
+from evolve.report.figures import evidence, progress
 from evolve.run import Run
 from evolve.substrate import Brief, Chart, Findings, Record, Rewrite, Table
 from evolve.testing import Scripted
 from evolve.workers import LocalWorkers
 
 HOSTILE = "</script><script>document.title='owned'</script><img src=x onerror=document.title='owned'>"
+FLOOR = 0.25
 NEEDS = "needs Debian's chromium and chromium-driver: apt install chromium chromium-driver"
 CALLS = [
     {"model": HOSTILE, "text": HOSTILE, "prompt_tokens": 900, "answer_tokens": 100, "usd": 0.25, "seconds": 2.0},
@@ -73,7 +75,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "domain": "toy",
             "metric": vars(replace(toy.metric, honest=HOSTILE)),
             "clock": vars(toy.clock),
-            "preflight": [{"name": "A/A", "said": HOSTILE}],
+            "preflight": [{"name": "A/A", "said": HOSTILE, "floor": FLOOR}],
         }
         ledger.append(Entry("run", "run", begun), summary="run")
         for number, call in enumerate(CALLS):
@@ -94,6 +96,29 @@ def test_effects_over_noise_are_drawn_where_there_is_noise(page: Path) -> None:
     drawn = evidence(noisy)
     assert drawn is not None
     assert [list(trace["y"]) for trace in drawn.traces] == [[2.0]]
+
+
+def test_the_noise_floor_is_a_band_where_it_is_known(page: Path) -> None:
+    story = Story.read(page.parents[1] / "l.git", "run")
+    assert story.floor == FLOOR
+    drawn = progress(story)
+    (band,) = [trace for trace in drawn.traces if trace.get("fillcolor") == "band"]
+    assert "noise floor, 0.25 to either side" in drawn.said
+    (line,) = [t for t in drawn.traces if t.get("line", {}).get("width") == 2.5]
+    half = len(band["y"]) // 2
+    above, below = (
+        list(zip(band["x"], band["y"], strict=True))[:half],
+        list(zip(band["x"], band["y"], strict=True))[half:],
+    )
+    assert above == [(x, y + 2 * FLOOR) for x, y in reversed(below)]
+    for x, y in zip(line["x"], line["y"], strict=True):
+        assert (x, y + FLOOR) in above
+    steps = [(a, b) for a, b in itertools.pairwise(above) if a[0] != b[0]]
+    assert all(a[1] == b[1] for a, b in steps), "a line of steps is level between them"
+    unknown = progress(replace(story, preflight=[{"name": "A/A", "said": "as ever"}]))
+    for other in (unknown, progress(replace(story, metric=replace(story.metric, effect="logarithms")))):
+        assert not [t for t in other.traces if "fillcolor" in t]
+        assert "noise floor" not in other.said
 
 
 def test_what_is_told_is_what_was(page: Path) -> None:
