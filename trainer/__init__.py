@@ -7,7 +7,9 @@ corpus.py   text to tokens, split by file      launch.py   starting programs; he
 trial.py    train until the bell, then score   scoring.py  windows, probes, bits per byte: pure functions
 child.py    the process that holds the genome  session.py  what a genome is handed
 job.py      what the child is asked
-errors.py   what a person can mend
+errors.py   what a person can mend             sources.py  where text comes from
+splits.py   which documents are scored         library.py  the standard library as text, and its copies
+tokens.py   bytes, or byte pairs
 board.py    what the two sides tell each other
 genome.py   from files, and its name in git      constants.py  its constants, set from outside
 outputs.py  the summary, tables, curves          utilisation.py  what of an accelerator was used

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
 
+from trainer.errors import BadInput
 from trainer.sources import Document, Source, open_source
 from trainer.splits import SPLITS, Kept, divide, length
 from trainer.tokens import BytePairs, Bytes, Tokens, pairs_wanted
@@ -103,7 +104,10 @@ def prepare(settings: CorpusSettings, cache: Path, *, least: int = LEAST) -> Cor
     vocabulary = pairs_wanted(settings.tokens)
     source = open_source(settings.source, settings.glob, settings.column)
     cache = cache.absolute()
-    cache.mkdir(parents=True, exist_ok=True)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"the folder {cache} for prepared text cannot be made: {error.strerror}") from None
     note = cache / f"{_question(settings, source, least)}.found"
     folder = _found(cache, note)
     if folder is None:
@@ -155,7 +159,8 @@ def _make(settings: CorpusSettings, source: Source, vocabulary: int, cache: Path
             digests = [_tokenised(work / f"{name}.bin", tokens, _texts(splits[name], text)) for name in SPLITS]
         np.save(work / "sizes.npy", tokens.sizes)
         tokens.save(work)
-        answer = [_FORMAT, tokens.dtype, hashlib.sha256(tokens.sizes.tobytes()).hexdigest(), *digests]
+        table = [tokens.decode([number]).hex() for number in range(len(tokens.sizes))]
+        answer = [_FORMAT, tokens.dtype, table, *digests]
         digest = hashlib.sha256(json.dumps(answer).encode()).hexdigest()[:32]
         about = {
             "digest": digest,

@@ -7,7 +7,8 @@ import os
 import stat
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,11 +56,10 @@ def open_source(source: str, glob: str, column: str) -> Source:
         raise BadInput(f"source={source!r} isn't there: give stdlib, a folder of text files, or a .parquet file")
     _refuse_what_trials_need(path, source)
     files = _matching(path, glob) if path.is_dir() else [path]
-    base = path if path.is_dir() else path.parent
 
     def documents() -> Iterator[Document]:
         for file in files:
-            yield from _rows(file, column) if file.suffix == ".parquet" else [Document(_text(file, base))]
+            yield from _rows(file, column) if file.suffix == ".parquet" else [Document(_text(file, files))]
 
     hidden = tuple(dict.fromkeys([path, path.resolve()]))
     return Source(str(path), documents, _state(files), hidden, "give more text")
@@ -71,11 +71,12 @@ def _standard_library() -> Source:
 
     def documents() -> Iterator[Document]:
         for file in files:
-            yield Document(_text(file, root), library.side(file, root))
+            yield Document(_text(file, files), library.side(file, root))
 
     advice = "install all of it (Debian: apt install libpython3-stdlib), or give a folder of text as source"
     hidden = tuple(dict.fromkeys(library.copies(library.libraries(library.places()))))
-    return Source(f"the standard library in {root}", documents, _state(files), hidden, advice)
+    state = f"{_state(files)} {library.HELD}"
+    return Source(f"the standard library in {root}", documents, state, hidden, advice)
 
 
 def _refuse_what_trials_need(path: Path, source: str) -> None:
@@ -116,27 +117,23 @@ def _state(files: list[Path]) -> str:
     return digest.hexdigest()
 
 
-def _text(file: Path, base: Path) -> bytes:
+def _text(file: Path, files: Sequence[Path]) -> bytes:
     try:
         text = file.read_bytes()
     except OSError as error:
         raise BadInput(f"{file} cannot be read: {error.strerror}; mend it, or leave it out by glob") from None
-    _check(text, str(file), f"leave such files out by glob (e.g. glob='**/*{_common_suffix(base, file)}')")
-    return text
-
-
-def _common_suffix(base: Path, but: Path) -> str:
-    """An ending that text files there have, as an example of what to ask for."""
-    endings = (".txt", ".md", ".rst", ".py", ".c", ".h", ".json", ".html")
-    return next((e for e in endings if e != but.suffix and next(base.rglob(f"*{e}"), None)), ".txt")
-
-
-def _check(text: bytes, name: str, mend: str) -> None:
     try:
         text.decode()
     except UnicodeDecodeError as error:
-        byte = text[error.start]
-        raise BadInput(f"{name} is not UTF-8 (byte {error.start:,} is 0x{byte:02x}): {mend}, or convert it") from None
+        others = Counter(other.suffix for other in files if other.suffix not in ("", file.suffix))
+        example = max(others, key=others.__getitem__, default=".txt")
+        mend = f"leave such files out by glob (e.g. glob='**/*{example}'), or convert it"
+        raise BadInput(f"{_not_utf8(str(file), error)}: {mend}") from None
+    return text
+
+
+def _not_utf8(name: str, error: UnicodeDecodeError) -> str:
+    return f"{name} is not UTF-8 (byte {error.start:,} is 0x{error.object[error.start]:02x})"
 
 
 def _rows(file: Path, column: str) -> Iterator[Document]:
@@ -145,6 +142,7 @@ def _rows(file: Path, column: str) -> Iterator[Document]:
         import pyarrow.parquet as pq
     except ImportError:
         raise BadInput(f"{file} needs the package pyarrow, which is not installed: {INSTALL}") from None
+    number = 0
     try:
         with pq.ParquetFile(file, pre_buffer=False, buffer_size=1 << 20) as table:
             names = table.schema_arrow.names
@@ -154,14 +152,15 @@ def _rows(file: Path, column: str) -> Iterator[Document]:
             kind = kind.value_type if pa.types.is_dictionary(kind) else kind
             if kind not in (pa.string(), pa.large_string()):
                 raise BadInput(f"column {column!r} of {file} holds {kind}: text must be of type string")
-            number = 0
             for batch in table.iter_batches(batch_size=_ROWS, columns=[column]):
                 # As bytes: Arrow does not look whether a string is one.
                 for text in batch.column(0).cast(pa.large_string()).cast(pa.large_binary()).to_pylist():
                     if text is not None:
-                        _check(text, f"row {number:,} of {file}", "leave it out")
+                        text.decode()
                     yield Document(text)
                     number += 1
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{_not_utf8(f'row {number:,} of {file}', error)}: leave it out, or convert it") from None
     except (pa.ArrowException, OSError) as error:
         said = str(error).splitlines()[0]
         raise BadInput(f"{file} cannot be read as parquet ({said}): mend it, or leave it out by glob") from None

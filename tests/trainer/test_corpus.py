@@ -236,7 +236,7 @@ def test_processes_that_start_together_share_one(folder: Path, tmp_path: Path) -
     )
     argv = [sys.executable, "-c", program, str(folder), str(tmp_path)]
     running = [subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    said = [each.communicate(timeout=60)[0].strip() for each in running]
+    said = [each.communicate(timeout=120)[0].strip() for each in running]
     assert [each.returncode for each in running] == [0, 0, 0]
     assert len(set(said)) == 1
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [said[0]]
@@ -336,6 +336,12 @@ def test_pyarrow_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     (tmp_path / "x.parquet").touch()
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     refused(tmp_path, r"pyarrow, which is not installed: pip install -e '\.\[ml\]'")
+
+
+def test_a_cache_that_is_a_file(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "cache").touch()
+    with pytest.raises(BadInput, match=r"cache for prepared text cannot be made: File exists"):
+        prepare(CorpusSettings(str(folder)), tmp_path / "cache", least=LEAST)
 
 
 def test_unknown_tokens_are_refused_before_anything_is_read(tmp_path: Path) -> None:

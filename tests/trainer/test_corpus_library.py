@@ -49,7 +49,7 @@ def test_held_out_text_is_in_one_split(corpus: Corpus, module: str) -> None:
 
 def test_a_trial_imports_nothing_that_is_held_out() -> None:
     pytest.importorskip("torch", reason="pip install -e '.[ml]'")
-    done = subprocess.run([sys.executable, "-c", TRIAL], capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run([sys.executable, "-c", TRIAL], capture_output=True, text=True, timeout=280, check=True)
     loaded = set(done.stdout.split())
     assert "torch" in loaded
     assert HELD & loaded == set()
@@ -97,6 +97,17 @@ def test_libraries_of_other_pythons_are_found(tmp_path: Path) -> None:
 
 def _under(found: list[Path], tmp_path: Path) -> list[Path]:
     return [path.relative_to(tmp_path / "current") for path in found if path.is_relative_to(tmp_path / "current")]
+
+
+def test_another_python_is_hidden_even_where_the_text_was_prepared_before(
+    corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "os.py").touch()
+    (tmp_path / "mailbox.py").touch()
+    monkeypatch.setattr(library, "places", lambda: [tmp_path])
+    later = prepare(CorpusSettings(), corpus.folder.parent)
+    assert later.digest == corpus.digest
+    assert tmp_path / "mailbox.py" in later.hidden
 
 
 def test_a_library_without_its_sources_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
