@@ -118,7 +118,7 @@ class Model(nn.Module):
         return x
 
     def attended(self, layer: int, tokens: Tensor, x: Tensor, weights: Tensor) -> Tensor:
-        """What attention adds to a layer, (rows, T, WIDTH): query and key are normalised, then turned by their place."""
+        """What attention adds to a layer, (rows, T, WIDTH): query and key are normalised, then turned by place."""
         rows, length, _ = x.shape
         inner, outer = weights.split([3 * WIDTH, WIDTH])
         queries_keys, v = F.linear(x, inner).view(rows, length, 3 * HEADS, HEAD_DIM).split([2 * HEADS, HEADS], 2)
@@ -131,7 +131,8 @@ class Model(nn.Module):
 
 
 def norm(x: Tensor) -> Tensor:
-    return F.rms_norm(x, (x.size(-1),))
+    """Without weights. Not rms_norm, which learns as well: eager on a processor, its way back is eight passes."""
+    return F.layer_norm(x, (x.size(-1),))
 
 
 def rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
