@@ -114,14 +114,9 @@ def test_what_outlives_the_bell_changes_nothing(tiny: Corpus, warm: Bare, tmp_pa
     mark = tmp_path / "wrote"
     genome = with_train(f"""
 import os, time
-optimiser = torch.optim.AdamW(model.parameters(), lr=0.01)
 session.start(model)
-for step in range(30):
-    x, y = session.batch(ROWS, 32)
-    loss = F.cross_entropy(model(x).flatten(0, 1), y.flatten())
-    optimiser.zero_grad()
-    loss.backward()
-    optimiser.step()
+nn.init.zeros_(model.head.weight)
+nn.init.zeros_(model.head.bias)
 session.save()
 files = [os.open(path, os.O_RDWR) for path in session._weights]
 size = os.fstat(files[1]).st_size
@@ -139,7 +134,7 @@ while True:
     time.sleep(0.1)
 """)
     found = tried(genome, tiny, warm, Plan(seconds=4.0, context=32, windows=8, rows=4))
-    assert found.status == "ok", (found.reason, found.log)
+    assert found.bits_per_byte == pytest.approx(8.0, abs=1e-5), (found.reason, found.log)  # equal odds for all bytes
     assert not found.returned
     end = time.monotonic() + 30
     while not mark.exists() and time.monotonic() < end:
