@@ -101,6 +101,16 @@ class Board:
             at, size = at + len(piece), size - len(piece)
         return b"".join(pieces)
 
+    def take_into(self, offset: int, into: memoryview) -> bool:
+        """The same into bytes that are there already; False where the file is shorter."""
+        at = HEAD + offset
+        while into:
+            got = os.preadv(self._file, [into[: 1 << 30]], at)
+            if not got:
+                return False
+            into, at = into[got:], at + got
+        return True
+
     def put(self, offset: int, data: bytes | memoryview) -> None:
         rest, at = memoryview(data).cast("B"), HEAD + offset
         while rest:

@@ -11,6 +11,7 @@ import os
 import sys
 import time
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -32,6 +33,7 @@ _IDLE = 0.01
 
 def main(text: str) -> int:
     job = Job.from_json(text)
+    job = replace(job, facts=replace(job.facts, cores=job.facts.cores or len(os.sched_getaffinity(0))))
     ask, say = Board.open(job.ask), Board.open(job.say, write=True)
     torch.set_num_threads(job.facts.cores)
     seed_everything(job.seed)
@@ -73,7 +75,7 @@ def _answer(job: Job, ask: Board, say: Board) -> None:
     model = model.to(device).eval()
     say.set(Say.parameters, sum(p.numel() for p in model.parameters()))
     say.set(Say.state, State.ready)
-    answered = 0
+    answered, kept = 0, None
     with torch.inference_mode():
         while True:
             while ask.count(Ask.request) <= answered:
@@ -83,18 +85,27 @@ def _answer(job: Job, ask: Board, say: Board) -> None:
             data = ask.take(area * job.request, rows * job.facts.context * 4)
             tokens = torch.from_numpy(np.frombuffer(bytearray(data), np.int32).astype(np.int64))
             tokens = tokens.view(rows, job.facts.context).to(device)
-            if (
-                not answered and device.type == "cuda"
-            ):  # what no utilisation is said of need not be counted: it takes 2 s
+            if not answered and device.type == "cuda":  # where no utilisation is said, counting would cost 2 s
                 say.set(Say.flops, _flops(model, tokens[:1]))
             logits = model(tokens)
             wanted = (rows, job.facts.context, job.facts.vocabulary)
             if tuple(logits.shape) != wanted:
                 got = tuple(logits.shape)
                 raise _BadGenome(f"Model gives logits of shape {got}; wanted {wanted}: (rows, tokens, vocabulary)")
-            say.put(area * job.answer, logits.float().contiguous().cpu().numpy().data)
+            if kept is None:
+                kept = _buffer(job, device)
+            kept[:rows].copy_(logits)  # also waits for the accelerator
+            say.put(area * job.answer, kept[:rows].numpy().data)
             answered += 1
             say.set(Say.answered, answered)
+
+
+def _buffer(job: Job, device: torch.device) -> torch.Tensor:
+    """For the logits of one request, on the judge's side of an accelerator; pinned, for that is five times as fast."""
+    shape = (job.request // 4 // job.facts.context, job.facts.context, job.facts.vocabulary)
+    return torch.empty(
+        shape, dtype={"float32": torch.float32, "float16": torch.float16}[job.logits], pin_memory=device.type == "cuda"
+    )
 
 
 def _loaded(path: str) -> ModuleType:

@@ -16,7 +16,8 @@ DIVERGED, BAD_GENOME, NO_MEMORY = 41, 42, 43
 
 @dataclass(frozen=True)
 class Job:
-    """What the child is asked to do. Paths are of shared files; `request`, `answer`: bytes of one area of each."""
+    """What the child is asked to do. Paths are of shared files; `request`, `answer`: bytes of one area of each;
+    `logits`: the dtype of an answer."""
 
     what: str  # train or answer
     genome: str
@@ -30,6 +31,7 @@ class Job:
     saves: int = 8
     request: int = 0
     answer: int = 0
+    logits: str = "float32"
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

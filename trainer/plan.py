@@ -26,7 +26,8 @@ class Plan:
 
     `seconds`: training, from the moment the training text is there. `warmup`: loading and compiling before it, at most;
     what takes longer counts. `evaluation`: from the bell to the last answer of each of the two processes, at most.
-    `windows` of `context` tokens are scored, at most `rows` in one request; 0: all that the split has.
+    `windows` of `context` tokens are scored, at most `rows` in one request; 0: all that the split has. `probes` of
+    them, drawn anew for each trial, are answered by the second process too; 0: all.
     `saves`: how often weights are kept on the way. `tolerance`: by how many nats the two processes' answers may differ,
     on average and at worst, where arithmetic is float32; wider where it is not (`coarse`).
     """
@@ -37,6 +38,7 @@ class Plan:
     context: int = 256
     windows: int = 256
     rows: int = 32
+    probes: int = 0
     saves: int = 8
     device: str = "cpu"
     memory_mb: int = 4096
@@ -44,7 +46,16 @@ class Plan:
     weights_mb: int = 2048
 
     def __post_init__(self) -> None:
-        least = {"seconds": 0.5, "warmup": 1.0, "evaluation": 1.0, "context": 2, "windows": 0, "rows": 1, "saves": 1}
+        least = {
+            "seconds": 0.5,
+            "warmup": 1.0,
+            "evaluation": 1.0,
+            "context": 2,
+            "windows": 0,
+            "rows": 1,
+            "probes": 0,
+            "saves": 1,
+        }
         for name, floor in least.items():
             value = getattr(self, name)
             if not floor <= value < math.inf:

@@ -59,14 +59,15 @@ def cut(inputs: Ints, rng: np.random.Generator) -> tuple[Ints, Ints]:
     return changed, places
 
 
-def log_probabilities(logits: npt.NDArray[np.float32], targets: Ints) -> Floats:
-    """Of the targets, in nats, (rows, context), from logits (rows, context, vocabulary).
+def log_probabilities(logits: npt.NDArray[Any], targets: Ints) -> Floats:
+    """Of the targets, in nats, (rows, context), from logits (rows, context, vocabulary) in float32
+    or float16.
 
     Raises ValueError where a logit is no finite number.
     """
     import torch  # half of the work of a large vocabulary would be numpy's temporaries
 
-    scores = torch.from_numpy(logits)
+    scores = torch.from_numpy(logits).float()
     picked = scores.gather(-1, torch.from_numpy(targets)[..., None])[..., 0]
     found = (picked.double() - scores.logsumexp(-1).double()).numpy()
     if not np.isfinite(found).all():

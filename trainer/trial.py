@@ -16,17 +16,20 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from trainer.board import MOST, POINT, POINTS, Ask, Board, Say, State
 from trainer.corpus import Corpus
-from trainer.job import BAD_GENOME, DIVERGED, NO_MEMORY, Job
-from trainer.launch import Ended, Launcher, Program
+from trainer.ends import Lost, lost, tail
+from trainer.job import Job
+from trainer.launch import Launcher, Program
 from trainer.plan import Facts, Plan
-from trainer.result import Result, Status
+from trainer.result import Result
 from trainer.scoring import Floats, Ints, agreement, bits_per_byte, cut, log_probabilities, windows
+from trainer.shared import shared_folder
+from trainer.witness import Areas, Witness
 
 __all__ = ["ENTRY", "Watch", "trial"]
 
@@ -50,17 +53,8 @@ Watch: TypeAlias = Callable[[float, int, float], None]
 """Told about the training while it runs: seconds of the clock, steps, loss in nats per token (nan: none yet). It must
 return at once: the bell waits for it."""
 
-_AREA_MB = 256
-"""An area of answers at most: with a large vocabulary, fewer windows go into a request."""
-
 _PIECE = 1 << 24
 """Bytes copied at once."""
-
-_LOG = 4000
-"""Characters of a program's last output that are kept as evidence."""
-
-_REASON = 300
-"""Characters of an exception at most."""
 
 _EXACT, _COARSE = (2e-4, 0.02), (0.01, 1.0)
 """By how many nats two processes' answers may differ, on average and at worst: in float32, where other batches were
@@ -72,15 +66,6 @@ _EDGE = 3.0
 that attends to everything and for one that peeks at one token; 1.0 within a third for noise and for the batch."""
 
 
-@dataclass(frozen=True)
-class Lost(Exception):
-    """The trial has ended without a score."""
-
-    status: Status
-    reason: str
-    log: str = ""
-
-
 def trial(
     genome: Mapping[str, str],
     corpus: Corpus,
@@ -88,10 +73,11 @@ def trial(
     plan: Plan,
     seed: int,
     launcher: Launcher,
-    cores: int = 1,
+    cores: int = 0,
     watch: Watch | None = None,
 ) -> Result:
-    """A genome's bits per byte on a `split` of the corpus. `seed`: of weights and batches; `cores`: it may use so many.
+    """A genome's bits per byte on a `split` of the corpus. `seed`: of weights and batches; `cores`: it may use so many;
+    0: all that it is pinned to.
 
     A bad genome gives a Result that is not ok; only a broken machine raises.
     """
@@ -100,8 +86,8 @@ def trial(
     one = _Trial(genome, corpus, split, plan, seed, launcher, facts, watch)
     try:
         result = one.run()
-    except Lost as lost:
-        result = replace(one.told, status=lost.status, reason=lost.reason, log=lost.log)
+    except Lost as end:
+        result = replace(one.told, status=end.status, reason=end.reason, log=end.log or one.told.log)
     finally:
         one.close()
     return replace(result, split=split, total=round(time.monotonic() - began, 3))
@@ -134,6 +120,9 @@ class _Trial:
         # Opened before the genome could put anything else into their place.
         self._saved = [os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in self._weights]
         self._split = windows(corpus.split(split), plan.context, plan.windows)
+        rows = min(plan.rows, len(self._split.inputs))
+        self._areas = Areas.of(rows, plan.context, corpus.vocabulary, plan.device)
+        self._memory = shared_folder(4 * (self._areas.answer + self._areas.request), self._folder)
 
     # -- the whole -----------------------------------------------------------------------------
 
@@ -147,15 +136,18 @@ class _Trial:
         bell = time.monotonic()
         self.launcher.hand_over()
         first.begin(weights)
+        second.begin(weights)
         rng = np.random.default_rng([self.seed, 1])
         inputs, targets = self._split.inputs, self._split.targets
-        answers = first.answers(inputs, targets, rng.permutation(len(inputs)), self._rows)
+        answers = first.answers(inputs, targets, rng.permutation(len(inputs)), self._areas.rows)
         first.end()
-        second.begin(weights)
-        changed, places = cut(inputs, rng)
-        again = second.answers(changed, targets, rng.permutation(len(inputs)), max(1, self._rows * 2 // 3))
+        probed = rng.permutation(len(inputs))[: self.plan.probes or len(inputs)]
+        changed, places = cut(inputs[probed], rng)
+        again = second.answers(
+            changed, targets[probed], rng.permutation(len(probed)), max(1, self._areas.rows * 2 // 3)
+        )
         second.end()
-        self._agree(answers, again, places)
+        self._agree(answers[probed], again, places)
         sizes = self.corpus.sizes[targets]
         return replace(
             self.told,
@@ -173,7 +165,8 @@ class _Trial:
             board.close()
         for file in self._saved:
             os.close(file)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        for folder in (self._folder, self._memory):
+            shutil.rmtree(folder, ignore_errors=True)
 
     # -- training ------------------------------------------------------------------------------
 
@@ -185,7 +178,7 @@ class _Trial:
         plan = self.plan
         while child.say.get(Say.state) != State.ready and time.monotonic() < began + plan.warmup:
             if child.program.done():
-                raise self._lost(child, "before the clock started")
+                raise lost(child.program.result(), "before the clock started")
             time.sleep(_LOOK)
         self.launcher.turn()
         self._open_the_gate()
@@ -214,12 +207,12 @@ class _Trial:
         )
         end = child.program.result()
         if end.status != "stopped" and not returned:
-            raise self._lost(child, "while training")
+            raise lost(end, "while training")
         if not saves:
             raise Lost(
-                "timeout", "no weights were saved before the bell: train() must call session.start(model)", _tail(end)
+                "timeout", "no weights were saved before the bell: train() must call session.start(model)", tail(end)
             )
-        self.told = replace(self.told, log=_tail(end))
+        self.told = replace(self.told, log=tail(end))
         last = (saves - 1) % 2
         return self._kept(self._saved[last], say.count(Say.saved_bytes_1 if last else Say.saved_bytes))
 
@@ -244,9 +237,9 @@ class _Trial:
         """A copy of the weights, which nothing of the training has open: what outlives the bell cannot change it."""
         size, most = os.fstat(saved).st_size, self.plan.weights_mb << 20
         if size > most:
-            raise Lost("refused", f"its weights are {size:,} bytes; {most:,} are allowed", self.told.log)
+            raise Lost("refused", f"its weights are {size:,} bytes; {most:,} are allowed")
         if size != said or not size:
-            raise Lost("refused", f"its last weights are {size:,} bytes, but it said {said:,}", self.told.log)
+            raise Lost("refused", f"its last weights are {size:,} bytes, but it said {said:,}")
         kept, at = self._folder / "weights", 0
         with kept.open("xb") as copy:
             while piece := os.pread(saved, min(_PIECE, size - at), at):
@@ -257,19 +250,12 @@ class _Trial:
 
     # -- answering -----------------------------------------------------------------------------
 
-    @property
-    def _rows(self) -> int:
-        """Windows in one request."""
-        window = self.plan.context * self.corpus.vocabulary * 4
-        return max(1, min(self.plan.rows, len(self._split.inputs), (_AREA_MB << 20) // window))
-
-    def _witness(self, name: str) -> _Witness:
-        context = self.plan.context
-        request, answer = self._rows * context * 4, self._rows * context * self.corpus.vocabulary * 4
+    def _witness(self, name: str) -> Witness:
+        areas = self._areas
         place = self._folder / f"{name}.weights"
         place.mkdir(mode=0o755)
-        child = self._child("answer", 2 * answer, 2 * request, [place / "weights"], [place], (request, answer))
-        return _Witness(self, child, place / "weights", request, answer)
+        child = self._child("answer", 2 * areas.answer, 2 * areas.request, [place / "weights"], [place])
+        return Witness(child.program, child.ask, child.say, place / "weights", areas, self.plan.evaluation)
 
     def _agree(self, first: Floats, second: Floats, places: Ints) -> None:
         """Raises Lost where the two processes saw the same and answered something else."""
@@ -289,7 +275,6 @@ class _Trial:
             "refused",
             f"{why}: where two processes saw the same tokens, their answers differ by {found.gain:.2g} nats on average "
             f"and {found.worst:.2g} at worst; just before tokens that only one of them saw, by {found.last:.2g}",
-            self.told.log,
         )
 
     # -- programs ------------------------------------------------------------------------------
@@ -301,10 +286,9 @@ class _Trial:
         ask: int,
         weights: list[Path],
         visible: list[Path],
-        areas: tuple[int, int] = (0, 0),
     ) -> _Child:
         number = len(self._boards)
-        asked, said = self._folder / f"ask.{number}", self._folder / f"say.{number}"
+        asked, said = self._memory / f"ask.{number}", self._memory / f"say.{number}"
         boards = Board.make(asked, ask), Board.make(said, say)
         self._boards += boards
         asked.chmod(0o644)
@@ -321,7 +305,9 @@ class _Trial:
             str(self._gate / "train.bin") if training else "",
             self.corpus.dtype,
             self.plan.saves,
-            *areas,
+            self._areas.request,
+            self._areas.answer,
+            self._areas.dtype,
         )
         here = Path(__file__).resolve().parent
         plan = self.plan
@@ -347,110 +333,12 @@ class _Trial:
         path.chmod(0o666)
         return path
 
-    def _lost(self, child: _Child, when: str) -> Lost:
-        """Why a program of the genome ended that should not have."""
-        end = child.program.result()
-        return _lost(end, when)
-
 
 @dataclass(frozen=True)
 class _Child:
     program: Program
     ask: Board
     say: Board
-
-
-class _Witness:
-    """A process that answers, and what it is asked."""
-
-    def __init__(self, owner: _Trial, child: _Child, weights: Path, request: int, answer: int) -> None:
-        self._owner, self._child, self._place, self._request, self._answer = owner, child, weights, request, answer
-        self.say = child.say
-        self._deadline = 0.0
-
-    def begin(self, weights: Path) -> None:
-        os.link(weights, self._place)
-        self._deadline = time.monotonic() + self._owner.plan.evaluation
-        self._child.ask.set(Ask.go, time.monotonic())
-
-    def answers(self, inputs: Ints, targets: Ints, order: Ints, rows: int) -> Floats:
-        """Log probabilities of the targets, in the windows' own order; asked in another. One request is always ahead,
-        so that neither side waits for the other."""
-        groups = [order[i : i + rows] for i in range(0, len(order), rows)]
-        found = np.zeros(targets.shape)
-        for number in range(min(2, len(groups))):
-            self._put(number, inputs[groups[number]])
-        for number, group in enumerate(groups):
-            logits = self._take(number, len(group))
-            if number + 2 < len(groups):
-                self._put(number + 2, inputs[groups[number + 2]])
-            try:
-                found[group] = log_probabilities(logits, targets[group])
-            except ValueError as error:
-                raise Lost("invalid", str(error), self._owner.told.log) from None
-        return found
-
-    def end(self) -> None:
-        self._child.program.stop()
-
-    def _put(self, number: int, inputs: Ints) -> None:
-        area = number % 2
-        ask = self._child.ask
-        ask.put(area * self._request, np.ascontiguousarray(inputs, np.int32).data)
-        ask.set(Ask.rows_1 if area else Ask.rows, len(inputs))
-        ask.set(Ask.request, number + 1)
-
-    def _take(self, number: int, rows: int) -> Any:
-        asleep = 1e-4
-        while self.say.count(Say.answered) <= number:
-            if self._child.program.done():
-                raise _lost(self._child.program.result(), "while it was scored")
-            if time.monotonic() > self._deadline:
-                seconds = self._owner.plan.evaluation
-                raise Lost(
-                    "timeout", f"it had not answered everything {seconds:g} s after the bell", self._owner.told.log
-                )
-            time.sleep(asleep)
-            asleep = min(2 * asleep, _LOOK)
-        context, vocabulary = self._owner.plan.context, self._owner.corpus.vocabulary
-        size = rows * context * vocabulary * 4
-        data = self.say.take((number % 2) * self._answer, size)
-        if len(data) != size:
-            raise Lost("refused", "it shortened the file of its answers", self._owner.told.log)
-        return np.frombuffer(bytearray(data), np.float32).reshape(rows, context, vocabulary)
-
-
-def _lost(end: Ended, when: str) -> Lost:
-    log = _tail(end)
-    said = [line for line in log.splitlines() if line.strip()]
-    last = said[-1].strip() if said else ""
-    if end.status == "timeout":
-        return Lost("timeout", f"{end.reason} {when}", log)
-    if end.reason in (f"exit code {DIVERGED}", f"exit code {BAD_GENOME}"):
-        return Lost("invalid", last, log)
-    if end.reason == f"exit code {NO_MEMORY}":
-        return Lost("crash", f"out of memory {when}: {last}", log)
-    if end.reason != "exit code 1":  # no exception: what it wrote last need not be why
-        return Lost("crash", f"{end.reason or 'it ended by itself'} {when}", log)
-    error = _exception(end.stderr.decode("utf-8", "replace")) or last
-    if "DefaultCPUAllocator" in error:
-        return Lost("crash", f"out of memory {when}: {error}", log)
-    return Lost("crash", f"{error or end.reason} ({when})", log)
-
-
-def _exception(text: str) -> str:
-    """The last exception that Python wrote, in one line."""
-    _, found, after = text.rpartition("Traceback (most recent call last):")
-    lines = after.splitlines() if found else []
-    first = next((i for i, line in enumerate(lines) if line and not line[0].isspace()), len(lines))
-    said = " ".join(" ".join(lines[first:]).split())
-    return said if len(said) <= _REASON else said[:_REASON] + " …"
-
-
-def _tail(end: Ended) -> str:
-    """The end of what a program wrote, its errors last."""
-    text = "\n".join(part.decode("utf-8", "replace").rstrip() for part in (end.stdout, end.stderr) if part.strip())
-    return text[-_LOG:]
 
 
 def _curve(say: Board) -> tuple[tuple[float, int, float], ...]:

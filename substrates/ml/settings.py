@@ -25,6 +25,7 @@ class MLSettings:
     context: int = 256  # tokens of a window that is scored
     windows: int = 192  # that are scored; 0: the whole split
     rows: int = 32  # windows in one request at most
+    probes: int = 0  # of them, answered by a second process about changed text; 0: all
     text: str = "stdlib"  # this Python's library, a folder of text, or Parquet
     glob: str = "**/*"  # which files of a folder
     column: str = "text"  # of Parquet

@@ -249,6 +249,7 @@ def _plan(settings: MLSettings) -> Plan:
             context=s.context,
             windows=s.windows,
             rows=s.rows,
+            probes=s.probes,
             device=device.value,
             memory_mb=s.memory_mb,
             processes=s.processes,
