@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -81,8 +83,9 @@ def test_of_a_flood_the_end_is_kept(bare: Bare) -> None:
     assert len(out) <= 1 << 18
 
 
-def test_what_outlives_its_group_does_not_stop_the_judge(bare: Bare) -> None:
+def test_what_outlives_its_group_does_not_stop_the_judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process in a session of its own, that writes into its folder while that is removed."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     survivor = (
         "import os, time\n"
         "if os.fork() == 0:\n"
