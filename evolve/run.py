@@ -27,7 +27,7 @@ from evolve.population import Lineage, Population
 from evolve.scribe import Recorder, restore_state
 from evolve.selection import Ranked, Selection
 from evolve.substrate import Case, Findings, Outcome, Record, Substrate
-from evolve.workers import LocalWorkers, RecordedBench
+from evolve.workers import LocalWorkers, RecordedBench, Usage
 
 __all__ = ["Result", "Run", "acceptance_of", "schedule_of", "selection_of", "silent"]
 
@@ -38,12 +38,14 @@ def silent(kind: str, what: Mapping[str, Any]) -> None:
 
 @dataclass(frozen=True)
 class Result:
-    """How a run ended. `findings` is None where it was interrupted: what was held out is still sealed."""
+    """How a run ended. `findings` is None where it was interrupted: what was held out is still sealed. `usage` of the
+    slots: where the clock is in seconds."""
 
     reason: str
     record: Record
     findings: Findings | None
     seconds: float
+    usage: Usage | None = None
 
 
 class Run:
@@ -98,8 +100,10 @@ class Run:
         if restored is not None:
             # A kill may have come between a checkpoint and its branches.
             self.memory.journal.move_branches(self._state.population.tips(), rebuild=True)
-        self._before = self.memory.checkpoints[-1]["seconds"] if self.memory.checkpoints else 0.0
-        self._started = time.monotonic()
+        last = self.memory.checkpoints[-1] if self.memory.checkpoints else {}
+        self._before: float = last.get("seconds", 0.0)
+        self._used = Usage.from_json(last.get("usage", {}))
+        self._started, self._usage_then = time.monotonic(), workers.usage()
 
     @property
     def bench(self) -> RecordedBench:
@@ -108,6 +112,11 @@ class Run:
     @property
     def state(self) -> State:
         return self._state
+
+    @property
+    def before(self) -> float:
+        """Seconds of earlier sittings."""
+        return self._before
 
     @property
     def finished(self) -> bool:
@@ -128,7 +137,9 @@ class Run:
     def execute(self) -> Result:
         """To its end. Raises whatever a broken machine raises; what is recorded stays recorded."""
         if (said := self.memory.find("findings", "end")) is not None:
-            return self._result("it was finished before", Findings.from_json(said["findings"]), said["audits"])
+            used = Usage.from_json(said["usage"]) if "usage" in said else None
+            before = self._result("it was finished before", Findings.from_json(said["findings"]), said["audits"])
+            return replace(before, usage=used)
         reason = self._loop()
         if self._stopping is None and self._settings.run.baselines:
             self._progress("thinking", {"baselines": self._settings.run.baselines})
@@ -146,15 +157,17 @@ class Run:
             return self._result(str(gone), None, [])
         record = replace(self._record(audits), baselines=baselines)
         findings = self._substrate.findings(record)
+        usage = self._usage()
         value = {
             "findings": findings.to_json(),
             "reason": reason,
             "audits": [[name, digest, o.to_json()] for (name, digest), o in audits.items()],
             "baselines": {name: self._summary(other) for name, other in record.baselines.items()},
+            **({} if usage is None else {"usage": usage.to_json()}),
         }
         self.memory.add("findings", "end", value, f"the end: {reason}")
         self.memory.journal.flush()
-        return Result(reason, record, findings, self._seconds())
+        return Result(reason, record, findings, self._seconds(), usage)
 
     # -- the loop ------------------------------------------------------------------------------
 
@@ -183,7 +196,9 @@ class Run:
             except Spent as gone:  # by the domain itself: of a rewrite it is recorded, and ends the run
                 self._stopping = f"{gone}; resume the run with a larger cap"
                 break
-            self._scribe.checkpoint(self._state, self._parts.schedule, self._parts.mutator, self._seconds())
+            self._scribe.checkpoint(
+                self._state, self._parts.schedule, self._parts.mutator, self._seconds(), self._usage()
+            )
             self._progress(
                 "generation",
                 {
@@ -229,6 +244,12 @@ class Run:
     def _seconds(self) -> float:
         """Of work on this run, earlier sittings included."""
         return self._before + time.monotonic() - self._started
+
+    def _usage(self) -> Usage | None:
+        """Of the slots, likewise; None where trials are not under a clock of seconds."""
+        if not self._substrate.clock.timed:
+            return None
+        return self._used.plus(self._workers.usage()).plus(self._usage_then, -1)
 
     # -- the end -------------------------------------------------------------------------------
 
@@ -300,7 +321,7 @@ class Run:
 
     def _result(self, reason: str, findings: Findings | None, audits: Sequence[Any]) -> Result:
         held = {(name, digest): Outcome.from_json(o) for name, digest, o in audits}
-        return Result(reason, self._record(held), findings, self._seconds())
+        return Result(reason, self._record(held), findings, self._seconds(), self._usage())
 
 
 def selection_of(settings: SelectionSettings) -> Selection:

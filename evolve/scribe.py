@@ -15,6 +15,7 @@ from evolve.memory import Memory
 from evolve.mutators import Mutator
 from evolve.population import Lineage, Population
 from evolve.substrate import Attempt, Outcome, content_key
+from evolve.workers import Usage
 
 __all__ = ["Recorder", "restore_state", "told"]
 
@@ -82,8 +83,10 @@ class Recorder:
         )
         return self._memory.journal.attempt(commit)
 
-    def checkpoint(self, state: State, schedule: Schedule, mutator: Mutator, seconds: float) -> None:
-        """Closes a generation: this entry is the state, and the branches follow it.
+    def checkpoint(
+        self, state: State, schedule: Schedule, mutator: Mutator, seconds: float, usage: Usage | None = None
+    ) -> None:
+        """Closes a generation: this entry is the state, and the branches follow it. `usage`: of the slots so far.
 
         Of what grows with the run it tells only what is new since the checkpoint before (see `told`).
         """
@@ -108,6 +111,7 @@ class Recorder:
             "spent": state.spent,
             "commits": state.commits,
             "seconds": round(seconds, 3),
+            **({} if usage is None else {"usage": usage.to_json()}),
         }
         if state.page != self._memory.page:
             self._memory.add_page(state.generation, state.page)

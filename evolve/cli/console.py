@@ -88,6 +88,8 @@ class Console:
         self.say(f"\nThe run ended: {result.reason.rstrip('.')} ({_duration(result.seconds)}).")
         if spent:
             self.say(f"Language models took {spent}.")
+        if result.usage is not None:
+            self.say(f"{str(result.usage).capitalize()}.")
         if result.findings is None:
             self.say(f"It goes on with: python -m evolve resume={name}")
             return

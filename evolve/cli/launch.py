@@ -8,7 +8,7 @@ import math
 import platform
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
@@ -18,6 +18,7 @@ from typing import Any
 
 from evolve.baselines import BASELINES
 from evolve.cli.console import Console
+from evolve.cli.night import fits
 from evolve.cli.options import printable
 from evolve.cli.passed import Passed
 from evolve.components import load
@@ -187,13 +188,21 @@ def launch(settings: Settings, plain: dict[str, Any], out: Path) -> float | None
                 "conditions": dict(built.substrate.conditions(0, {}, "confirm")),
             }
             ledger.append(Entry("run", "run", value), summary=f"{ledger.run}: +domain={settings.domain}")
-            score = go(settings, built, ledger, path, out, console)
+            score = go(settings, built, ledger, path, out, console, checks)
     _fold(path)
     return score
 
 
-def go(settings: Settings, built: Built, ledger: Ledger, path: Path, out: Path, console: Console) -> float | None:
-    """The run itself, over an open ledger; then the exports, and what is said."""
+def go(
+    settings: Settings,
+    built: Built,
+    ledger: Ledger,
+    path: Path,
+    out: Path,
+    console: Console,
+    checks: Sequence[Mapping[str, Any]] = (),
+) -> float | None:
+    """The run itself, over an open ledger; then the exports, and what is said. `checks`: what preflight found."""
     run = Run(
         settings,
         built.substrate,
@@ -207,6 +216,9 @@ def go(settings: Settings, built: Built, ledger: Ledger, path: Path, out: Path, 
     built.workers.tell(console.say)
     if built.llm is not None:
         built.llm.attach(run.memory.calls, run.memory.add_call, console.say)
+    if settings.run.hours is not None and built.substrate.clock.timed and not run.finished:
+        clock, workers = built.substrate.clock, settings.workers
+        console.say(fits(settings.run.hours, run.before, built.workers.slots, clock, workers.overlap, checks))
     try:
         with _stoppable(run, console), console.live():
             result = run.execute()

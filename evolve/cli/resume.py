@@ -55,7 +55,8 @@ def main(args: Sequence[str]) -> int:
         _same_world(entries, built.substrate, console)
         with Ledger.open(path, run, resume=True) as ledger:
             console.say(f"run {run}, recorded in {path}")
-            go(settings, built, ledger, path, Path("outputs") / run, console)
+            checks = next((e.value.get("preflight", ()) for e in entries if e.kind == "run"), ())
+            go(settings, built, ledger, path, Path("outputs") / run, console, checks)
     return 0
 
 

@@ -32,6 +32,7 @@ def headline_json(story: Story) -> dict[str, Any]:
         "generations": story.generations,
         "seconds": story.seconds,
         "cost": story.cost,
+        "slots": story.usage.to_json() if story.usage else None,
         "figures": dict(said.figures) if said else {},
     }
 

@@ -12,6 +12,7 @@ from typing import Any
 from evolve.ledger import journal, parents
 from evolve.scribe import told
 from evolve.substrate import Clock, Duel, Findings, Metric
+from evolve.workers import Usage
 
 __all__ = ["FAILED", "Asked", "Story", "Try"]
 
@@ -82,7 +83,8 @@ class Asked:
 
 @dataclass(frozen=True)
 class Story:
-    """`asked`: the language models, by name; `page`: what worked and what didn't, where that was kept.
+    """`asked`: the language models, by name; `page`: what worked and what didn't, where that was kept; `usage`: of the
+    slots, where trials are under a clock of seconds.
 
     `seeds`: lineage -> commit. `measured`: a generation, lineage -> its champion's score then. `audits`:
     (lineage, genome) -> the score on what was held out. `ended`: why, or None. `baselines`: as `Run` sums them up.
@@ -105,6 +107,7 @@ class Story:
     baselines: Mapping[str, Mapping[str, Any]]
     asked: Sequence[Asked] = ()
     page: str = ""
+    usage: Usage | None = None
 
     @classmethod
     def read(cls, ledger: Path, run: str) -> Story:
@@ -118,6 +121,7 @@ class Story:
         begun = of["run"][0].value if "run" in of else {}
         end = of["findings"][0].value if "findings" in of else None
         points = [e.value for e in of.get("checkpoint", ())]
+        used = (end or (points[-1] if points else {})).get("usage")
         return cls(
             run=run,
             domain=begun.get("domain", ""),
@@ -139,6 +143,7 @@ class Story:
             baselines=end.get("baselines", {}) if end else {},
             asked=_asked(e.value for e in of.get("call", ())),
             page=of["page"][-1].value["text"] if "page" in of else "",
+            usage=Usage.from_json(used) if used else None,
         )
 
     @property

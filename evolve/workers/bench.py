@@ -178,6 +178,7 @@ class RecordedBench(Bench):
             if not outcome.seconds:
                 took = time.perf_counter() - started - lease.waited
                 outcome = replace(outcome, seconds=round(took, 6))
+            self._workers.clocked(outcome.metrics.get("clock_seconds", 0.0))
             self.remember(case, outcome)
         except SlotLost:
             raise  # it will be run again

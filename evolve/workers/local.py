@@ -19,6 +19,7 @@ from typing import TypeVar
 
 from evolve.errors import Halt, SlotLost
 from evolve.workers.sandbox import Sandbox
+from evolve.workers.usage import Meter, Usage
 
 __all__ = ["Lease", "LocalWorkers", "Slot", "accelerators"]
 
@@ -74,6 +75,7 @@ class LocalWorkers:
         self._mode = sandbox
         self._overlap = overlap
         self._changed = threading.Condition()
+        self._meter = Meter(self._left, time.monotonic())
         self._closed = False
         self._asking = 0  # who waits for a slot and is not to be kept waiting
         self._waiting_alone = 0
@@ -87,6 +89,16 @@ class LocalWorkers:
     def slots(self) -> int:
         """How many there are; those that were lost are none."""
         return len(self._left)
+
+    def usage(self) -> Usage:
+        """Since these workers were made."""
+        with self._changed:
+            return self._meter.read(time.monotonic())
+
+    def clocked(self, seconds: float) -> None:
+        """So long has a trial just been under its clock."""
+        with self._changed:
+            self._meter.clocked(seconds)
 
     def tell(self, say: Callable[[str], None]) -> None:
         """Whom to tell, in any thread, that a slot is lost."""
@@ -126,6 +138,7 @@ class LocalWorkers:
             if slot.number not in self._left:
                 return
             self._left.remove(slot.number)
+            self._meter.lost(slot.number, time.monotonic())
             self._free = [free for free in self._free if free.number != slot.number]
             self._changed.notify_all()
             left = f"{self.slots} slots are left" if self.slots > 1 else "one is left" if self.slots else "none is left"
@@ -142,7 +155,7 @@ class LocalWorkers:
                 # One where nobody finishes, if there is one.
                 slot = min(self._free, key=lambda slot: (slot.number in self._turns, slot.number))
                 self._free.remove(slot)
-                self._held += 1
+                self._begin([slot])
             finally:
                 self._asking -= not spare
                 self._changed.notify_all()  # those that let this one pass
@@ -172,7 +185,7 @@ class LocalWorkers:
                 self._changed.wait_for(lambda: not self._held)
                 self._some_left()
                 slots, self._free = self._free, []
-                self._held += 1
+                self._begin(slots)
             finally:
                 self._waiting_alone -= 1
         lease = Lease(self, min(slots, key=lambda slot: slot.number), alone=True)
@@ -198,9 +211,16 @@ class LocalWorkers:
                 lease.handed = True
                 self._give_back([lease.slot])
 
+    def _begin(self, slots: list[Slot]) -> None:
+        self._held += 1
+        for slot in slots:
+            self._meter.begin(slot.number, time.monotonic())
+
     def _end(self, lease: Lease, slots: list[Slot]) -> None:
         with self._changed:
             self._held -= 1
+            for slot in slots:
+                self._meter.end(slot.number, time.monotonic())
             if self._turns.get(lease.slot.number) is lease:
                 del self._turns[lease.slot.number]
             self._give_back([] if lease.handed else slots)

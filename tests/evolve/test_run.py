@@ -30,7 +30,7 @@ from evolve.mutators import Embedded
 from evolve.run import Result, Run
 from evolve.substrate import Bench, Bout, Brief, Case, Clock, Outcome, Rewrite, content_key
 from evolve.testing import Scripted
-from evolve.workers import LocalWorkers
+from evolve.workers import LocalWorkers, Usage
 
 
 @dataclass
@@ -324,6 +324,25 @@ def test_what_idle_slots_run_ahead_changes_no_verdict() -> None:
     cut = runs[4][1].entries[: len(runs[4][1].entries) // 2]
     again, _ = play(Tape(list(cut)), settings, Slow(), slots=4)
     assert story(again) == story(plain)
+
+
+def test_how_the_slots_were_used_is_kept_over_sittings() -> None:
+    class Clocked(Slow):
+        def trial(self, case: Case, bench: Bench) -> Outcome:
+            return replace(super().trial(case, bench), metrics={"clock_seconds": 0.002})
+
+    whole, tape = play(toy=Clocked(ahead=False))
+    trials = sum(e.kind == "outcome" for e in tape.entries)
+    assert whole.usage is not None
+    assert whole.usage.clock == pytest.approx(0.002 * trials)
+    assert whole.usage.clock < whole.usage.busy <= whole.usage.there
+    points = [i for i, e in enumerate(tape.entries) if e.kind == "checkpoint"]
+    again, _ = play(Tape(list(tape.entries[: points[2] + 1])), toy=Clocked(ahead=False))
+    assert again.usage is not None
+    assert again.usage.clock == pytest.approx(0.002 * trials, abs=0.001), "an earlier sitting's time is its own"
+    finished, _ = play(tape, toy=Clocked())
+    assert finished.usage == Usage.from_json(whole.usage.to_json())
+    assert play()[0].usage is None, "a guess is no time"
 
 
 def test_edits_of_seeds_go_forward_on_their_branch() -> None:

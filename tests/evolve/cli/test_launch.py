@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import re
+import time
 from contextlib import ExitStack, closing
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
-from toy import SEEDS, Toy
+from toy import SEEDS, Toy, ToySettings
 
 from evolve.cli import launch
 from evolve.components import load
-from evolve.config import Settings, WorkersSettings
+from evolve.config import AcceptanceSettings, LedgerSettings, RunSettings, Settings, WorkersSettings
+from evolve.report import Story
+from evolve.substrate import Bench, Case, Clock, Outcome
 from evolve.workers import local
 
 
@@ -44,3 +51,57 @@ def test_a_slot_an_accelerator_where_the_domain_wants_them(
     with closing(launch.build(settings, SEEDS)) as built, ExitStack() as held:
         found = [held.enter_context(built.workers.lease()).slot.devices for _ in devices]
     assert found == devices
+
+
+class Night(Toy):
+    """Its trials are under a clock of seconds, and noisy."""
+
+    clock = Clock(0.01, "seconds", "a test")
+    against_itself = 0
+
+    def __init__(self) -> None:
+        super().__init__(ToySettings(noise=0.3))
+
+    def trial(self, case: Case, bench: Bench) -> Outcome:
+        Night.against_itself += case.stream.startswith("A/A")
+        time.sleep(0.01)
+        return replace(super().trial(case, bench), metrics={"clock_seconds": 0.01})
+
+
+def test_a_night_says_what_fits_what_is_noise_and_how_slots_were_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stand_in(monkeypatch, Night)
+    monkeypatch.setattr(Night, "seeds", lambda self, genome: SEEDS)
+    ledger = tmp_path / "l.git"
+
+    def night(name: str, level: float) -> tuple[str, Story]:
+        settings = Settings(
+            domain="toy",
+            run=RunSettings(name=name, hours=0.01, generations=2, baselines=[]),
+            workers=WorkersSettings(slots=2),
+            acceptance=AcceptanceSettings(level=level, bouts=3),
+            ledger=LedgerSettings(str(ledger)),
+        )
+        launch.launch(settings, {"substrate": {}, "llm": {}}, tmp_path / name)
+        return capsys.readouterr().out, Story.read(ledger, name)
+
+    said, story = night("one", 0.05)
+    assert re.search(
+        r"^0\.01 h on 2 slots: about [\d,]+ trials of 0\.01 s or more \(each 0\.\d+ s with loading and scoring, which "
+        r"overlap\)$",
+        said,
+        re.MULTILINE,
+    ), said
+    assert re.search(r"^Slots were busy \d+ % of the time, \d+ % under the clock\.$", said, re.MULTILINE), said
+    assert story.floor is not None
+    assert story.usage is not None
+    assert f"slots were busy {100 * story.usage.busy / story.usage.there:.0f} %" in (
+        tmp_path / "one" / "report.html"
+    ).read_text(encoding="utf-8")
+    (kept,) = (ledger / "evolve" / "preflight").glob("floor-*.json")
+    assert json.loads(kept.read_text())["floor"] == story.floor
+    before = Night.against_itself
+    assert before > 0
+    _, again = night("two", 0.1)
+    assert (Night.against_itself, again.floor) == (before, story.floor)

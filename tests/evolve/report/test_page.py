@@ -19,10 +19,11 @@ from evolve.genome import Genome
 from evolve.ledger import Entry, Ledger
 from evolve.report import Story, spent, write_report
 from evolve.report.figures import evidence, progress
+from evolve.report.html import page_of
 from evolve.run import Run
 from evolve.substrate import Brief, Chart, Findings, Record, Rewrite, Table
 from evolve.testing import Scripted
-from evolve.workers import LocalWorkers
+from evolve.workers import LocalWorkers, Usage
 
 HOSTILE = "</script><script>document.title='owned'</script><img src=x onerror=document.title='owned'>"
 FLOOR = 0.25
@@ -119,6 +120,16 @@ def test_the_noise_floor_is_a_band_where_it_is_known(page: Path) -> None:
     for other in (unknown, progress(replace(story, metric=replace(story.metric, effect="logarithms")))):
         assert not [t for t in other.traces if "fillcolor" in t]
         assert "noise floor" not in other.said
+
+
+def test_how_slots_were_used_is_told_where_there_is_a_clock_of_seconds(page: Path) -> None:
+    ledger = page.parents[1] / "l.git"
+    story = Story.read(ledger, "run")
+    assert story.usage is None
+    assert "<dt>slots</dt>" not in page.read_text(encoding="utf-8")
+    assert "<dt>slots</dt><dd>slots were busy 90 % of the time</dd>" in page_of(
+        ledger, replace(story, usage=Usage(10.0, 9.0))
+    )
 
 
 def test_what_is_told_is_what_was(page: Path) -> None:
