@@ -36,10 +36,10 @@ MUON_LR = 0.02  # tune: convention
 MUON_MEMORY = 20.0  # tune: 0.95, convention
 MUON_STEPS = 3  # of Polar Express: measured, 5 cost more than they give on a core
 MUON_DECAY = 0.0  # weight decay of matrices: nothing to gain within one pass of a small model
-EMBED_LR = 0.1  # tune: measured
-NGRAM_LR = 0.5  # tune: Adagrad's; measured
-HEAD_LR = 0.004  # tune: convention
-SCALAR_LR = 0.02  # tune: of residual scalars and gates; measured
+EMBED_LR = 0.2  # tune: measured
+NGRAM_LR = 0.5  # tune: of Adagrad; measured
+HEAD_LR = 0.01  # tune: measured
+SCALAR_LR = 0.05  # tune: of residual scalars and gates; measured
 MEAN_MEMORY = 5.0  # tune: AdamW's first moment: 0.8, convention
 SQUARE_MEMORY = 20.0  # tune: AdamW's second moment: 0.95, convention
 
@@ -83,7 +83,6 @@ class Model(nn.Module):
         valued = (LAYERS + 1) // 2
         self.values = nn.Parameter(torch.empty(valued, vocabulary, WIDTH).uniform_(-bound, bound).to(dtype))
         self.gates = nn.Parameter(torch.zeros(valued, HEADS, GATED))
-        self.keep = nn.Parameter(torch.ones(LAYERS))
         self.mix = nn.Parameter(torch.full((LAYERS,), MIX))
         self.head = nn.Parameter(torch.zeros(vocabulary, WIDTH))
         with torch.no_grad():  # every layer begins as the identity
@@ -91,31 +90,33 @@ class Model(nn.Module):
             self.mlp[:, MLP * WIDTH :].zero_()
         places = torch.arange(max(CONTEXT, facts.context))[:, None, None]
         angles = places * ROPE_BASE ** -torch.linspace(0, 1, HEAD_DIM // 2)
-        self.register_buffer("cos", angles.cos().to(dtype), persistent=False)
-        self.register_buffer("sin", angles.sin().to(dtype), persistent=False)
+        cos, sin = angles.cos().to(dtype), angles.sin().to(dtype)
+        self.register_buffer("cos", torch.cat((cos, cos), -1), persistent=False)
+        self.register_buffer("sin", torch.cat((-sin, sin), -1), persistent=False)
 
     def forward(self, tokens: Tensor, targets: Tensor | None = None) -> Tensor:
         x = start = norm(self.embedded(tokens))
         attention, mlp = self.attention.to(x.dtype).unbind(), self.mlp.to(x.dtype).unbind()
         for layer in range(LAYERS):
-            x = self.keep[layer] * x + self.mix[layer] * start
+            x = torch.addcmul(x, self.mix[layer].to(x.dtype), start)
             x = x + self.attended(layer, tokens, norm(x), attention[layer])
             up, down = mlp[layer].chunk(2)
-            x = x + F.linear(norm(x), up).relu().square() @ down
-        logits = F.linear(norm(x), self.head.to(x.dtype)).float()
-        logits = SOFTCAP * torch.tanh(logits / SOFTCAP)
+            x = x + Squared.apply(F.linear(norm(x), up)) @ down
+        logits = SOFTCAP * torch.tanh(F.linear(norm(x), (self.head / SOFTCAP).to(x.dtype)).float())
         return logits if targets is None else F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 
     def embedded(self, tokens: Tensor) -> Tensor:
         """Each token, and what it ends: the pair, the three… of tokens up to it, whose hashes share a table."""
         x = F.embedding(tokens, self.embed)
-        key = tokens
+        if NGRAMS < 2:
+            return x
+        key, rows = tokens, []
         for back in range(1, NGRAMS):
             earlier = F.pad(tokens, (back, 0))[:, : tokens.size(1)]
             key = key * 1_000_003 + earlier + 1  # a large prime, then a multiplicative hash (Knuth's constant)
-            row = (key * 2_654_435_761 >> 12) % NGRAM_ROWS
-            x = x + F.embedding(row, self.ngrams, sparse=SPARSE).to(x.dtype)
-        return x
+            rows.append((key * 2_654_435_761 >> 12) % NGRAM_ROWS)
+        bags = torch.stack(rows, -1).view(-1, NGRAMS - 1)
+        return x + F.embedding_bag(bags, self.ngrams, mode="sum", sparse=SPARSE).view(x.shape).to(x.dtype)
 
     def attended(self, layer: int, tokens: Tensor, x: Tensor, weights: Tensor) -> Tensor:
         """What attention adds to a layer, (rows, T, WIDTH): query and key are normalised, then turned by place."""
@@ -136,9 +137,24 @@ def norm(x: Tensor) -> Tensor:
 
 
 def rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """RoPE: channel pairs (i, i + half) of x (rows, T, heads, channels), turned by an angle that grows with T."""
-    one, two = x.chunk(2, -1)
-    return torch.cat((one * cos - two * sin, one * sin + two * cos), -1)
+    """RoPE: channel pairs (i, i + half) of x (rows, T, heads, channels), turned by an angle that grows with T. `sin` has
+    the sign of either half."""
+    return torch.addcmul(x * cos, x.roll(x.size(-1) // 2, -1), sin)
+
+
+class Squared(torch.autograd.Function):
+    """ReLU². Its slope is twice ReLU, which autograd finds by two more passes over the largest tensor of a layer."""
+
+    @staticmethod
+    def forward(context, x: Tensor) -> Tensor:
+        x = x.relu()
+        context.save_for_backward(x)
+        return x * x
+
+    @staticmethod
+    def backward(context, slope: Tensor) -> Tensor:
+        (x,) = context.saved_tensors
+        return (slope * x).mul_(2)
 
 
 # -- the optimisers --------------------------------------------------------------------------------
@@ -158,9 +174,9 @@ def orthogonal(x: Tensor) -> Tensor:
     x = x / (1.02 * x.norm(dim=(-2, -1), keepdim=True) + 1e-6)
     tall = x.size(-2) > x.size(-1)
     x = x.mT if tall else x  # the squares below are of the smaller side
-    for a, b, c in POLAR[:MUON_STEPS]:
+    for a, b, c in POLAR[:MUON_STEPS]:  # x becomes a x + (b s + c s²) x, where s = x xᵀ
         square = x @ x.mT
-        x = a * x + (b * square + c * square @ square) @ x
+        x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=b, alpha=c), x, beta=a)
     return x.mT if tall else x
 
 
@@ -188,8 +204,30 @@ class Muon(torch.optim.Optimizer):
                 p.add_(found.reshape(p.shape), alpha=-length)
 
 
+class Rare(torch.optim.Optimizer):
+    """Adagrad with one sum a row, and no memory of the gradient: for rows that are seldom seen, some of them once."""
+
+    def __init__(self, parameters: list[nn.Parameter], lr: float):
+        super().__init__(parameters, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                state = self.state[p]
+                if not state:
+                    state["squares"] = p.new_zeros(p.size(0), 1)
+                rows, slope = slice(None), p.grad
+                if slope.is_sparse:
+                    slope = slope.coalesce()
+                    rows, slope = slope.indices()[0], slope.values()
+                squares = state["squares"][rows] + slope.square().mean(1, keepdim=True)
+                state["squares"][rows] = squares
+                p[rows] -= group["lr"] * slope * (squares + 1e-20).rsqrt()
+
+
 def optimisers(model: Model) -> list[torch.optim.Optimizer]:
-    """Muon for matrices, Adagrad for rows that are rarely seen, AdamW for the rest. `peak`: a group's learning rate
+    """Muon for matrices, Adagrad for n-grams, AdamW for the rest. `peak`: a group's learning rate
     before the schedule."""
     muon = Muon(
         [
@@ -201,15 +239,14 @@ def optimisers(model: Model) -> list[torch.optim.Optimizer]:
         [
             {"params": [model.embed, model.values], "lr": EMBED_LR},
             {"params": [model.head], "lr": HEAD_LR},
-            {"params": [model.keep, model.mix, model.gates], "lr": SCALAR_LR},
+            {"params": [model.mix, model.gates], "lr": SCALAR_LR},
         ],
         betas=(1 - 1 / max(1.0, MEAN_MEMORY), 1 - 1 / max(1.0, SQUARE_MEMORY)),
         eps=1e-10,
         weight_decay=0.0,
         fused=True,
     )
-    torch.sparse.check_sparse_tensor_invariants.disable()  # the default; unsaid, torch warns
-    rare = torch.optim.Adagrad([{"params": [model.ngrams], "lr": NGRAM_LR}])
+    rare = Rare([model.ngrams], NGRAM_LR)
     found = [muon, adam, rare]
     for group in groups(found):
         group["peak"] = group["lr"]
