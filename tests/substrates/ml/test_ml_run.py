@@ -101,7 +101,7 @@ def test_a_recorded_training_holds_when_it_is_run_again(night: tuple[Path, str])
         ("substrate.seconds=0", "seconds=0"),
         ("substrate.constants={DEEP: 3}", "DEEP"),
         ("substrate.device=cuda", "no GPU"),
-        ("population.path=untrained", "does not define train"),
+        ("population.path=untrained substrate.constants={}", "does not define train"),
         ("clock=cpu_5min", "cpu_5min"),
         ("substrate.audits=0", "substrate.audits=0"),
     ],
@@ -115,7 +115,7 @@ def test_one_clear_sentence(tmp_path: Path, mistake: str, said: str) -> None:
     (tmp_path / "tiny" / "a.txt").write_text("hello")
     (tmp_path / "untrained" / "one").mkdir(parents=True)
     (tmp_path / "untrained" / "one" / "train.py").write_text("class Model: ...\n")
-    out = evolve(tmp_path, *SHORT, mistake, code=2)
+    out = evolve(tmp_path, *SHORT, *mistake.split(), code=2)
     assert said in out
     assert "Traceback" not in out
     assert not (tmp_path / "lineages.git").exists()
