@@ -101,7 +101,7 @@ def test_a_recorded_training_holds_when_it_is_run_again(night: tuple[Path, str])
         ("substrate.seconds=0", "seconds=0"),
         ("substrate.constants={DEEP: 3}", "DEEP"),
         ("substrate.device=cuda", "no GPU"),
-        ("population.path=untrained substrate.constants={}", "does not define train"),
+        ("population.path=untrained ~substrate.constants.CONTEXT", "does not define train"),
         ("clock=cpu_5min", "cpu_5min"),
         ("substrate.audits=0", "substrate.audits=0"),
     ],
