@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import reduce
 from typing import Any, Protocol
@@ -91,9 +92,7 @@ def preflight(
     )
     level = schedule_of(settings.acceptance).level()
     yield _against_itself(ring, seeds, level, floors or Unkept())
-    for control in substrate.controls():
-        if control.world is None:
-            yield _control(ring, seeds, control, level)
+    yield from _controls(ring, seeds, level, settings.mutator.concurrency)
 
 
 def worlds(
@@ -189,6 +188,16 @@ def _against_itself(ring: Ring, seeds: Mapping[str, Genome], level: float, floor
     if decision == "keep":
         return Check("A/A", False, f"{name!r} beat itself ({said}). The score drifts between repeats.")
     return Check("A/A", True, f"{name!r} does not beat itself; {said}", floor=floor)
+
+
+def _controls(ring: Ring, seeds: Mapping[str, Genome], level: float, at_once: int) -> Iterator[Check]:
+    """Side by side, as the contests of a generation are; told in their order."""
+    known = [control for control in ring.substrate.controls() if control.world is None]
+    pool = ThreadPoolExecutor(max(1, min(at_once, len(known))))
+    try:
+        yield from pool.map(lambda control: _control(ring, seeds, control, level), known)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # after one that failed, no other is waited for
 
 
 def _control(ring: Ring, seeds: Mapping[str, Genome], control: Control, level: float) -> Check:

@@ -32,6 +32,7 @@ class MLSettings:
     tokens: str = "bytes"  # or bpe:8192
     constants: dict[str, Any] = field(default_factory=dict)  # of the seeds, set before the run: {DEPTH: 8}
     device: Device = Device.auto  # auto: CUDA where there is a GPU
+    cores: int = 1  # that a training computes on; 0: all of its slot
     memory_mb: int = 4096  # of each of a trial's programs
     processes: int = 256  # and threads of each
     controls: float = 3.0  # seconds of the clock of a control

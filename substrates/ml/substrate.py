@@ -150,6 +150,7 @@ class ML(Substrate):
             "tokens": self.settings.tokens,
             "context": plan.context,
             "windows": plan.windows,
+            "cores": self.settings.cores,
             "trainings": self.settings.audits if purpose == "audit" else 1,
             "evaluator": _evaluator(),
             "hardware": _hardware(plan.device),
@@ -167,7 +168,15 @@ class ML(Substrate):
         trainings = case.conditions["trainings"]
         for number in range(trainings):
             launcher = SlotLauncher(bench, plan.memory_mb, last=number == trainings - 1)
-            result = trial(dict(case.genome), self.corpus, case.conditions["split"], plan, case.seed + number, launcher)
+            result = trial(
+                dict(case.genome),
+                self.corpus,
+                case.conditions["split"],
+                plan,
+                case.seed + number,
+                launcher,
+                self.settings.cores,
+            )
             if result.status != "ok":
                 self._machine_works(result, bench)
                 return _failed(result)
@@ -259,7 +268,7 @@ def _plan(settings: MLSettings) -> Plan:
 
 
 def _check(settings: MLSettings) -> None:
-    least = {"audits": 1, "controls": 0.5, "memory_mb": 256, "processes": 8}
+    least = {"cores": 0, "audits": 1, "controls": 0.5, "memory_mb": 256, "processes": 8}
     for key, floor in least.items():
         if not getattr(settings, key) >= floor:
             raise UsageError(f"substrate.{key}={getattr(settings, key)} means nothing: give {floor:g} or more.")
