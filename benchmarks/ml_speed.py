@@ -2,7 +2,7 @@
 
     pip install 'evolve[ml]'
     python -m benchmarks.ml_speed
-    python -m benchmarks.ml_speed --rounds 10 --seconds 10
+    python -m benchmarks.ml_speed --rounds 10 --seconds 5
 
 One core. Ours is `train(session)` of the genome, in the trainer's session: its batches, clock, curve and saved weights.
 The peer is what one writes first in PyTorch: LayerNorm, learned places, GELU, AdamW, and a loop of six lines. Both
@@ -49,25 +49,31 @@ PLAIN_LR = 1e-3
 
 @dataclass(frozen=True)
 class Shape:
-    """Of a model and its batches."""
+    """Of a model and its batches. `mlp`: how many times as wide it is inside the MLP."""
 
     vocabulary: int
     layers: int
     width: int
     heads: int
+    mlp: int
     rows: int
     context: int
 
 
 @dataclass(frozen=True)
 class Pace:
-    """A training: its tokens, in how many seconds on the wall and of a processor. `share`: of the clock, what wasn't
-    the genome's: inside the session, and kept back at the end for the last save."""
+    """A training: its tokens, in how many seconds on the wall and of a processor. `inside`, `kept_back`: shares of the
+    clock that weren't the genome's: in the session, and at the end, so that the last save is done in time."""
 
     tokens: int
     wall: float
     processor: float
-    share: float = 0.0
+    inside: float = 0.0
+    kept_back: float = 0.0
+
+    @property
+    def share(self) -> float:
+        return self.inside + self.kept_back
 
 
 # -- ours ------------------------------------------------------------------------------------------
@@ -130,7 +136,7 @@ def ours(module: ModuleType, text: Text, vocabulary: int, seconds: float, folder
         judge.join()
         ask.close()
         say.close()
-    return Pace(tokens, wall, processor, 1 - (wall - session.inside) / seconds)
+    return Pace(tokens, wall, processor, session.inside / seconds, max(0.0, 1 - wall / seconds))
 
 
 def _start_the_clock(ask: Board, say: Board, seconds: float) -> None:
@@ -145,12 +151,12 @@ def _start_the_clock(ask: Board, say: Board, seconds: float) -> None:
 
 
 class Layer(nn.Module):
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, mlp: int) -> None:
         super().__init__()
         self.heads = heads
         self.before, self.between = nn.LayerNorm(width), nn.LayerNorm(width)
         self.inner, self.outer = nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+        self.mlp = nn.Sequential(nn.Linear(width, mlp * width), nn.GELU(), nn.Linear(mlp * width, width))
 
     def forward(self, x: Tensor) -> Tensor:
         rows, length, width = x.shape
@@ -167,7 +173,7 @@ class Plain(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.tokens, self.places = (nn.Embedding(n, shape.width) for n in (shape.vocabulary, shape.context))
-        self.layers = nn.Sequential(*(Layer(shape.width, shape.heads) for _ in range(shape.layers)))
+        self.layers = nn.Sequential(*(Layer(shape.width, shape.heads, shape.mlp) for _ in range(shape.layers)))
         self.last, self.head = nn.LayerNorm(shape.width), nn.Linear(shape.width, shape.vocabulary, bias=False)
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -198,7 +204,7 @@ def theirs(shape: Shape, text: Text, seconds: float) -> Pace:
 def paces(rounds: int, seconds: float, values: Mapping[str, Constant] | None = None) -> list[tuple[Pace, Pace]]:
     """Ours and theirs by turns, on this Python's own modules: how many n-grams a batch has depends on its text."""
     module = genome(values)
-    shape = Shape(VOCABULARY, module.LAYERS, module.WIDTH, module.HEADS, module.ROWS, module.CONTEXT)
+    shape = Shape(VOCABULARY, module.LAYERS, module.WIDTH, module.HEADS, module.MLP, module.ROWS, module.CONTEXT)
     found = []
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "train.bin"
@@ -231,20 +237,21 @@ def told(found: Sequence[tuple[Pace, Pace]]) -> str:
         processor = statistics.median(pace.tokens / pace.processor for pace in side)
         lines.append(f"{name:14s}{wall:>8,.0f}{processor:>12,.0f}")
     wall, processor = ratio(found)
-    share = statistics.median(our.share for our, _ in found)
+    inside, kept_back = (statistics.median(x) for x in zip(*((o.inside, o.kept_back) for o, _ in found), strict=True))
     return "\n".join(
         [
             *lines,
             f"ratio {wall:.2f} by the wall, {processor:.2f} by the processor (promised: at least {PROMISED:g})",
-            f"of the clock, not the genome's: {share:.1%} (promised: under {PROMISED_SHARE:.0%})",
+            f"of the clock, in the session {inside:.2%}, kept back at its end {kept_back:.2%} "
+            f"(promised: under {PROMISED_SHARE:.0%} together)",
         ]
     )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=10.0, help="of each training")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=30.0, help="of each training; the default clock")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     found = paces(options.rounds, options.seconds)

@@ -30,19 +30,19 @@ def test_both_train_by_turns() -> None:
 
 def test_ratios_are_of_pairs_and_the_median_counts() -> None:
     pairs = [
-        (Pace(100, 1.0, 0.5, 0.01), Pace(100, 2.0, 1.0)),
-        (Pace(100, 4.0, 2.0, 0.01), Pace(100, 4.0, 2.0)),
-        (Pace(300, 1.0, 1.0, 0.03), Pace(100, 1.0, 1.5)),
+        (Pace(100, 1.0, 0.5, 0.01, 0.002), Pace(100, 2.0, 1.0)),
+        (Pace(100, 4.0, 2.0, 0.01, 0.002), Pace(100, 4.0, 2.0)),
+        (Pace(300, 1.0, 1.0, 0.03, 0.001), Pace(100, 1.0, 1.5)),
     ]
     assert ratio(pairs) == (2.0, 2.0)
     said = told(pairs)
     assert "ratio 2.00 by the wall, 2.00 by the processor" in said
-    assert "1.0%" in said
+    assert "in the session 1.00%, kept back at its end 0.20%" in said
 
 
 def test_the_peer_sees_no_later_token() -> None:
     torch.manual_seed(1)
-    model = Plain(Shape(vocabulary=32, layers=2, width=16, heads=2, rows=2, context=8))
+    model = Plain(Shape(vocabulary=32, layers=2, width=16, heads=2, mlp=4, rows=2, context=8))
     tokens = torch.arange(16).view(2, 8)
     changed = tokens.clone()
     changed[:, 5:] += 3

@@ -20,7 +20,15 @@ from trainer.session import seed_everything  # noqa: E402
 
 TEXT = files("populations.ml.gpt").joinpath("train.py").read_text(encoding="utf-8")
 FACTS = Facts(vocabulary=256, context=48, seconds=2.0, device="cpu", cores=1)
-SMALL: dict[str, Constant] = {"DEPTH": 2, "ASPECT": 16, "HEAD": 16, "ROWS": 8, "CONTEXT": 32, "NGRAM_ROWS": 4096}
+SMALL: dict[str, Constant] = {
+    "DEPTH": 2,
+    "ASPECT": 16,
+    "HEAD": 16,
+    "ROWS": 8,
+    "CONTEXT": 32,
+    "NGRAM_ROWS": 4096,
+    "SOFTCAP": 15.0,
+}
 
 
 def loaded(text: str) -> ModuleType:
