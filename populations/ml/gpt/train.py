@@ -338,9 +338,9 @@ def train(session) -> None:
 # At equal steps (200 of 16 x 64 tokens, width 96, to fours), beside the rates above, 2.347: HEAD_LR 0.02: 2.357, 0.04:
 # 2.354; EMBED_LR 0.5: 2.370; MEAN_MEMORY 10: 2.362; SQUARE_MEMORY 50: 2.355; MUON_MEMORY 10: 2.355; MUON_LR 0.03:
 # 2.371; SOFTCAP 30: 2.348. Beside HEAD_LR 0.004, EMBED_LR 0.1, SCALAR_LR 0.02, 2.397: HEAD_LR 0.01: 2.363; EMBED_LR
-# 0.3: 2.386; SCALAR_LR 0.05: 2.389; MUON_STEPS 2: 2.403; MUON_LR 0.04: 2.407; WARMDOWN 0.8: 2.408; NGRAM_LR 1: 2.401; MIX
-# 0.3: 2.392; a learned scalar on the residual stream: 3 % slower for 0.003; a sum an element in Adagrad: 4 % slower for
-# 0.006.
+# 0.3: 2.386; SCALAR_LR 0.05: 2.389; MUON_STEPS 2: 2.403; MUON_LR 0.04: 2.407; WARMDOWN 0.8: 2.408; NGRAM_LR 1: 2.401;
+# MIX 0.3: 2.392; a learned scalar on the residual stream: 3 % slower for 0.003; a sum an element in Adagrad: 4 % slower
+# for 0.006.
 #
 # Without value embeddings 0.05 worse, without MIX 0.07; attention by matrix products instead of SDPA, and Newton–Schulz
 # with Muon's first coefficients (3.4445, -4.775, 2.0315), no better. Not tried: sliding windows, averaged weights.
