@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
 from evolve.genome import Genome
 from substrates.ml import gate
+from trainer.constants import constants, with_constants
 
 SEED = Path(__file__).parents[3] / "populations" / "ml" / "gpt" / "train.py"
 PLAIN = "class Model: ...\n\n\ndef train(session): ...\n"
@@ -85,3 +87,13 @@ def test_no_text_breaks_the_gate(files: dict[str, str]) -> None:
     gate.objections(there)
     gate.broken(there)
     gate.seeds_itself(there)
+
+
+@pytest.mark.parametrize("clock", ["cpu_30s", "gpu_5min"])
+def test_the_constants_of_a_clock_are_those_of_the_seed(clock: str) -> None:
+    conf = OmegaConf.load(Path(__file__).parents[3] / "conf" / "clock" / f"{clock}.yaml")
+    wanted = OmegaConf.to_container(conf.constants)
+    assert isinstance(wanted, dict)
+    scaled = with_constants(SEED.read_text(encoding="utf-8"), {str(name): value for name, value in wanted.items()})
+    assert {name: constants(scaled)[str(name)] for name in wanted} == wanted
+    assert gate.broken(genome(scaled)) == ""
