@@ -38,7 +38,7 @@ def test_it_holds_every_file_that_is_read(wheel: Path) -> None:
     held = set(zipfile.ZipFile(wheel).namelist())
     wanted = {
         path.relative_to(ROOT).as_posix()
-        for folder in ("evolve", "substrates", "populations", "conf")
+        for folder in ("evolve", "substrates", "trainer", "populations", "conf")
         for path in (ROOT / folder).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc"
     }

@@ -53,7 +53,7 @@ def open_source(source: str, glob: str, column: str) -> Source:
         return _standard_library()
     path = Path(source).expanduser().absolute()
     if not path.exists():
-        raise BadInput(f"source={source!r} isn't there: give stdlib, a folder of text files, or a .parquet file")
+        raise BadInput(f"text={source!r} isn't there: give stdlib, a folder of text files, or a .parquet file")
     _refuse_what_trials_need(path, source)
     files = _matching(path, glob) if path.is_dir() else [path]
 
@@ -73,7 +73,7 @@ def _standard_library() -> Source:
         for file in files:
             yield Document(_text(file, files), library.side(file, root))
 
-    advice = "install all of it (Debian: apt install libpython3-stdlib), or give a folder of text as source"
+    advice = "give a folder of more text instead, or, where parts are missing, install them (Debian: libpython3-stdlib)"
     hidden = tuple(dict.fromkeys(library.copies(library.libraries(library.places()))))
     state = f"{_state(files)} {library.HELD}"
     return Source(f"the standard library in {root}", documents, state, hidden, advice)
@@ -88,7 +88,7 @@ def _refuse_what_trials_need(path: Path, source: str) -> None:
     for need in [place for each in (*needed, *system) for place in (each, each.resolve())]:
         if need.is_relative_to(real) or (need not in system and real.is_relative_to(need)):
             raise BadInput(
-                f"source={source!r} can't be hidden from trials, for they need {need}: copy the text to a folder "
+                f"text={source!r} can't be hidden from trials, for they need {need}: copy the text to a folder "
                 "of its own and give that"
             )
 

@@ -7,6 +7,7 @@ import itertools
 import math
 import platform
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -37,6 +38,9 @@ from evolve.substrate import Substrate, content_key
 from evolve.workers import LocalWorkers
 
 __all__ = ["Built", "build", "check", "go", "launch"]
+
+_SILENCE = 10.0
+"""Seconds after which a preflight says what it has just seen."""
 
 
 @dataclass(frozen=True)
@@ -279,13 +283,19 @@ def _preflight(settings: Settings, built: Built, path: Path, console: Console) -
         console.say("Preflight passed before, under the same evaluator, seeds and settings.")
         return known
     passed = []
+    if built.substrate.clock.timed:
+        console.say("Preflight: the seeds, the noise, known cheats. What passes is remembered for the next run.")
+    told = time.monotonic()
     for one in preflight(settings, built.substrate, built.workers, built.seeds, before):
         if not one.holds:
             raise UsageError(f"The run does not start: preflight {one.name!r} failed: {one.said.rstrip('.')}.")
         passed.append(one.to_json())
+        if time.monotonic() - told >= _SILENCE:
+            told = time.monotonic()
+            console.say(printable(f"  {one.name}: {one.said}"))
     kinds = Counter(c["name"].split(":")[0] for c in passed)
-    told = ", ".join(kind if count == 1 else f"{count} {kind}" for kind, count in kinds.items())
-    console.say(f"Preflight passed: {len(passed)} checks ({told}).")
+    counted = ", ".join(kind if count == 1 else f"{count} {kind}" for kind, count in kinds.items())
+    console.say(f"Preflight passed: {len(passed)} checks ({counted}).")
     before.keep_checks(key, passed)
     return passed
 

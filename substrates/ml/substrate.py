@@ -83,7 +83,7 @@ class ML(Substrate):
         self.clock = Clock(
             settings.seconds,
             "seconds",
-            "of training; loading and compiling before it and scoring after it have clocks of their own",
+            "all train for equally long; loading and compiling before it and scoring after it have clocks of their own",
             settings.warmup + 2 * settings.evaluation,
         )
         self._seeds: Mapping[str, Genome] = {}
@@ -247,7 +247,8 @@ def _plan(settings: MLSettings) -> Plan:
         device = Device.cuda if device_name() else Device.cpu
     if device is Device.cuda and not device_name():
         raise UsageError(
-            "substrate.device=cuda: nvidia-smi names no GPU here. Train on the CPU: substrate.device=cpu clock=cpu_30s."
+            "substrate.device=cuda (as clock=gpu_5min sets it): nvidia-smi names no GPU here. Train on the CPU: "
+            "clock=cpu_30s."
         )
     s = settings
     try:
@@ -268,7 +269,7 @@ def _plan(settings: MLSettings) -> Plan:
 
 
 def _check(settings: MLSettings) -> None:
-    least = {"cores": 0, "audits": 1, "controls": 0.5, "memory_mb": 256, "processes": 8}
+    least = {"cores": 0, "audits": 2, "controls": 0.5, "memory_mb": 256, "processes": 8}
     for key, floor in least.items():
         if not getattr(settings, key) >= floor:
             raise UsageError(f"substrate.{key}={getattr(settings, key)} means nothing: give {floor:g} or more.")

@@ -72,6 +72,7 @@ def test_a_night_says_what_fits_what_is_noise_and_how_slots_were_used(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stand_in(monkeypatch, Night)
+    monkeypatch.setattr(launch, "_SILENCE", 0.0)
     monkeypatch.setattr(Night, "seeds", lambda self, genome: SEEDS)
     ledger = tmp_path / "l.git"
 
@@ -93,6 +94,7 @@ def test_a_night_says_what_fits_what_is_noise_and_how_slots_were_used(
         said,
         re.MULTILINE,
     ), said
+    assert re.search(r"^Preflight: the seeds, .*\n  baseline: .*\n", said, re.MULTILINE), said
     assert re.search(r"^Slots were busy \d+ % of the time, \d+ % under the clock\.$", said, re.MULTILINE), said
     assert story.floor is not None
     assert story.usage is not None

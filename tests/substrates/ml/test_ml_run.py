@@ -93,7 +93,7 @@ def test_a_recorded_training_holds_when_it_is_run_again(night: tuple[Path, str])
 @pytest.mark.parametrize(
     ("mistake", "said"),
     [
-        ("substrate.text=nowhere", "nowhere"),
+        ("substrate.text=nowhere", "text='nowhere' isn't there"),
         ("substrate.text=empty", "empty"),
         ("substrate.text=latin", "UTF-8"),
         ("substrate.text=tiny", "bytes"),
@@ -103,7 +103,8 @@ def test_a_recorded_training_holds_when_it_is_run_again(night: tuple[Path, str])
         ("substrate.device=cuda", "no GPU"),
         ("population.path=untrained ~substrate.constants.CONTEXT", "does not define train"),
         ("clock=cpu_5min", "cpu_5min"),
-        ("substrate.audits=0", "substrate.audits=0"),
+        ("substrate.audits=1", "substrate.audits=1 means nothing: give 2 or more"),  # an interval needs two
+        ("clock=gpu_5min substrate.device=cuda", "no GPU here. Train on the CPU: clock=cpu_30s"),
     ],
 )
 def test_one_clear_sentence(tmp_path: Path, mistake: str, said: str) -> None:
