@@ -180,8 +180,9 @@ def _against_itself(ring: Ring, seeds: Mapping[str, Genome], level: float, floor
         if duel.exhausted or (decision != "more" and duel.count >= _LEAST):
             break
     floor, count = floor_of(bouts), sum(bout.count for bout in bouts)
+    unseen = f"no noise was seen in {count} paired differences" if count > 1 else "noise shows from two bouts on"
     said = (
-        f"no noise was seen in {count} paired differences"
+        unseen
         if floor is None
         else f"noise floor ±{floor:.3g}, the standard deviation of one of {count} paired differences"
     )

@@ -103,6 +103,11 @@ def build(settings: Settings, seeds: Mapping[str, Genome] | None = None, *, rewr
         made = workers(asked.slots, asked.sandbox.value, accelerated=substrate.accelerated, overlap=asked.overlap)
         if substrate.sandboxed:
             remarks = (*remarks, made.sandbox.said)
+            if made.sandbox.kind == "plain" and (held := substrate.unseen()):
+                seen = (
+                    f"Without a sandbox a genome can look up what it is scored by ({held[0]}): a gain may be just that."
+                )
+                remarks = (*remarks, seen)
         # Earlier reports tell what was held out, as the ledger does.
         hidden = (_gitdir(settings), Path("outputs").resolve(), Path("multirun").resolve(), *substrate.unseen())
         built = Built(substrate, seeds, made, llm, hidden=hidden)

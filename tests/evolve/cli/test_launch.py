@@ -15,7 +15,14 @@ from toy import SEEDS, Toy, ToySettings
 
 from evolve.cli import launch
 from evolve.components import load
-from evolve.config import AcceptanceSettings, LedgerSettings, RunSettings, Settings, WorkersSettings
+from evolve.config import (
+    AcceptanceSettings,
+    LedgerSettings,
+    RunSettings,
+    SandboxMode,
+    Settings,
+    WorkersSettings,
+)
 from evolve.report import Story
 from evolve.substrate import Bench, Case, Clock, Outcome
 from evolve.workers import local
@@ -51,6 +58,22 @@ def test_a_slot_an_accelerator_where_the_domain_wants_them(
     with closing(launch.build(settings, SEEDS)) as built, ExitStack() as held:
         found = [held.enter_context(built.workers.lease()).slot.devices for _ in devices]
     assert found == devices
+
+
+class Sealed(Toy):
+    """Programs, some of whose judge lies on this machine."""
+
+    sandboxed = True
+
+    def unseen(self) -> list[Path]:
+        return [Path("/somewhere/answers")]
+
+
+def test_without_a_sandbox_it_is_said_that_answers_can_be_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(monkeypatch, Sealed)
+    settings = Settings(domain="toy", workers=WorkersSettings(slots=1, sandbox=SandboxMode.plain))
+    with closing(launch.build(settings, SEEDS)) as built:
+        assert any("can look up" in remark and "/somewhere/answers" in remark for remark in built.remarks)
 
 
 class Night(Toy):
