@@ -140,19 +140,18 @@ def _curves(record: Record, best: str | None) -> tuple[Chart, ...]:
 
 def _over_attempts(record: Record) -> Chart:
     first = [o.score for o in record.outcomes[0].values() if o.score is not None] if record.outcomes else []
-    best, standing, tried = min(first, default=math.inf), [], []
+    best, standing = min(first, default=math.inf), []
     for attempt in record.attempts:
         score = attempt.outcome.score
-        tried.append(score)
         if attempt.verdict == "keep" and score is not None:
             best = min(best, score)
         standing.append(best if math.isfinite(best) else None)
     return Chart(
         "The best score over attempts",
-        "Each attempt's bits per byte in its own trial, and the lowest of those that were kept; one trial is noisy.",
-        tuple(range(1, len(tried) + 1)),
+        "The lowest bits per byte of a seed or a kept attempt, each in its own first trial; one trial is noisy.",
+        tuple(range(1, len(standing) + 1)),
         "bits/byte",
-        (("best kept", tuple(standing)), ("tried", tuple(tried))),
+        (("best kept", tuple(standing)),),
     )
 
 
