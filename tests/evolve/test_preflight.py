@@ -141,3 +141,8 @@ def test_a_control_may_have_a_shorter_clock_and_its_incumbent_has_the_same() -> 
     assert {cheat, known, ("0.0", 5, "here"), ("0.0", 300, "here")} <= seen
     assert ("100.0", 300, "here") not in seen
     assert all(c.conditions["seconds"] == 300 for c in toy.cases if c.stream.startswith("A/A"))
+
+
+def test_a_cheat_that_wins_is_seen_however_few_bouts_a_contest_may_have() -> None:
+    cheat = Control("cheat: is better", "cheat", min(SEEDS), guess(0.01))
+    assert not checks(Noisy(noise=0.05, controls=[cheat]), bouts=1)["cheat: is better"].holds
