@@ -144,5 +144,5 @@ def test_a_control_may_have_a_shorter_clock_and_its_incumbent_has_the_same() -> 
 
 
 def test_a_cheat_that_wins_is_seen_however_few_bouts_a_contest_may_have() -> None:
-    cheat = Control("cheat: is better", "cheat", min(SEEDS), guess(0.01))
+    cheat = Control("cheat: is better", "cheat", "c", guess(3.0))
     assert not checks(Noisy(noise=0.05, controls=[cheat]), bouts=1)["cheat: is better"].holds
