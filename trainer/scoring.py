@@ -67,9 +67,9 @@ def log_probabilities(logits: npt.NDArray[Any], targets: Ints) -> Floats:
     """
     import torch  # half of the work of a large vocabulary would be numpy's temporaries
 
-    scores = torch.from_numpy(logits).float()
-    picked = scores.gather(-1, torch.from_numpy(targets)[..., None])[..., 0]
-    found = (picked.double() - scores.logsumexp(-1).double()).numpy()
+    # Less the largest before all else: 1e30 + log(256) is 1e30 in float32, and equal odds would be certainty.
+    shares = torch.from_numpy(logits).float().log_softmax(-1)
+    found = shares.gather(-1, torch.from_numpy(targets)[..., None])[..., 0].double().numpy()
     if not np.isfinite(found).all():
         raise ValueError("the model's logits are not finite numbers")
     return found
