@@ -252,9 +252,9 @@ def _said_bwrap(root: bool, filtered: bool) -> str:
     counted = root or counts_users_by_namespace()
     held = ["clock", "kill", "network", "files", "processes" if counted else "processes (sampled)", "scratch size"]
     held += ["output", f"total memory and number of files (sampled every {EVERY * 1000:g} ms)"]
-    held += ["system calls"] if filtered else []
-    open_ = ["total memory between samples", "core pinning"]
-    open_ += [] if filtered else ["system calls (unknown processor)"]
+    held += ["system calls", "core pinning"] if filtered else []
+    open_ = ["total memory between samples"]
+    open_ += [] if filtered else ["system calls (unknown processor)", "core pinning"]
     return (
         f"sandbox: bwrap ({'root' if root else 'user'}); enforced: {', '.join(held)}; not enforced: {', '.join(open_)}"
     )

@@ -1,7 +1,8 @@
 """A filter of system calls as the kernel wants it (classic BPF), put together without a library.
 
-It refuses what a trial could use to hold memory that no watchdog sees, to look into another process, to open
-namespaces (and with them more of the kernel), and sockets of families that network namespaces do not cover.
+It refuses what a trial could use to hold memory that no watchdog sees, to look into another process, to leave the
+cores of its slot, to hear of other trials, to open namespaces (and with them more of the kernel), and sockets of
+families that network namespaces do not cover.
 Refused calls fail with EPERM, so that programs that only try them go on.
 """
 
@@ -42,6 +43,12 @@ _REFUSED = {
     "process_madvise": (440, 440),
     "kcmp": (312, 272),
     "pidfd_getfd": (438, 438),
+    # cores of other slots
+    "sched_setaffinity": (203, 122),
+    # what other trials do with files that both see, which would be told by opening them
+    "inotify_init": (253, -1),
+    "inotify_init1": (294, 26),
+    "fanotify_init": (300, 262),
     # namespaces and mounts
     "unshare": (272, 97),
     "setns": (308, 268),

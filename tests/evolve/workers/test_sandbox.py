@@ -425,3 +425,20 @@ def test_without_bubblewrap(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: "/bin/false")
     with pytest.raises(UsageError, match=r"does not work here .* apt-get install bubblewrap"):
         Sandbox.find("bwrap")
+
+
+def test_neither_the_cores_of_others_nor_news_of_their_files(bubble: Sandbox) -> None:
+    code = """
+import ctypes, os
+try:
+    os.sched_setaffinity(0, range(os.cpu_count()))
+    print("all cores")
+except PermissionError:
+    pass
+libc = ctypes.CDLL(None)
+print(len(os.sched_getaffinity(0)), libc.inotify_init(), libc.inotify_init1(0), libc.fanotify_init(0, 0))
+"""
+    if module.seccomp.program() is None:
+        pytest.skip("the filter of system calls is not known for this processor")
+    ran = bubble.run(python(code), Limits(seconds=20.0), cores=[min(os.sched_getaffinity(0))])
+    assert ran.stdout.split() == [b"1", b"-1", b"-1", b"-1"]
