@@ -69,7 +69,8 @@ class Board:
     @classmethod
     def make(cls, path: Path, payload: int = 0) -> Board:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        os.ftruncate(file, HEAD + payload)
+        # Reserved, not only long: where others fill the memory, neither side's writing may fail.
+        os.posix_fallocate(file, 0, HEAD + payload)
         return cls(file)
 
     @classmethod

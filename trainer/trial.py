@@ -290,12 +290,14 @@ class _Trial:
         visible: list[Path],
     ) -> _Child:
         number = len(self._boards)
-        asked, said = self._memory / f"ask.{number}", self._memory / f"say.{number}"
+        training = what == "train"
+        # A file that is shared can be made as large as weights may be: what trains is given none in memory.
+        where = self._folder if training else self._memory
+        asked, said = where / f"ask.{number}", where / f"say.{number}"
         boards = Board.make(asked, ask), Board.make(said, say)
         self._boards += boards
         asked.chmod(0o644)
         said.chmod(0o666)
-        training = what == "train"
         job = Job(
             what,
             ENTRY,

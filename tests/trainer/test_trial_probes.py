@@ -1,15 +1,17 @@
-"""What two witnesses are asked for: genomes that know or guess where they are probed, or that add up to no odds."""
+"""Genomes that know or guess where they are probed, whose answers add up to no odds, or that fill the memory."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from genomes import changed
 
+from trainer.board import HEAD, Board
 from trainer.corpus import Corpus
-from trainer.launch import Bare
+from trainer.launch import Bare, Program
 from trainer.plan import Plan
 from trainer.scoring import log_probabilities
 from trainer.trial import trial
@@ -75,3 +77,26 @@ def test_the_second_is_not_there_while_the_first_answers(tiny: Corpus, warm: Bar
     answers = [number for number, line in enumerate(told) if line == [first, "answered"]]
     assert answers
     assert max(answers) < told.index([second, "loaded"])
+
+
+def test_a_board_is_reserved_as_a_whole(tmp_path: Path) -> None:
+    """Else the judge's own writing fails, which ends a night, once a genome has filled what its file lies in."""
+    board = Board.make(tmp_path / "ask", 1 << 20)
+    board.close()
+    assert (tmp_path / "ask").stat().st_blocks * 512 >= HEAD + (1 << 20)
+
+
+class _Looks(Bare):
+    """Starts nothing."""
+
+    def start(self, *_: object, shared: Any = (), **__: object) -> Program:
+        self.shared = list(shared)
+        raise RuntimeError("seen")
+
+
+def test_what_trains_can_write_no_file_in_memory(tiny: Corpus, tmp_path: Path) -> None:
+    looks = _Looks(tmp_path)
+    with pytest.raises(RuntimeError, match="seen"):
+        trial(changed(), tiny, "validation", PLAN, 0, looks)
+    assert len(looks.shared) == 3
+    assert all(path.is_relative_to(tmp_path) for path in looks.shared)
