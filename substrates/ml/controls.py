@@ -200,6 +200,8 @@ _AFTER = '''"""Comes back at once; a child of it goes on training and goes on wr
 import os
 import time
 
+import torch
+
 import inner
 
 Model = inner.Model
@@ -211,9 +213,12 @@ def train(session):
     if not os.fork():
         os.setsid()
         if not os.fork():
+            torch.set_num_threads(1)  # those of the parent are not here
+            found = inner.optimisers(model)
             end = time.monotonic() + 60
             while time.monotonic() < end:
-                session.batch(8, 64)
+                for _ in range(20):
+                    inner.step(model, found, *session.batch(max(1, inner.ROWS), max(2, inner.CONTEXT)))
                 session.save()
         os._exit(0)
 '''

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from test_ml_run import write_text
 
+import trainer.trial
 from evolve.errors import SlotLost
 from evolve.genome import Genome
 from evolve.substrate import Case, Limits, Outcome, Ran
@@ -18,6 +20,8 @@ from evolve.workers import LocalWorkers, RecordedBench
 from substrates.ml.controls import controls
 from substrates.ml.settings import Device, MLSettings
 from substrates.ml.substrate import ML
+from trainer.launch import Bare
+from trainer.plan import Plan
 from trainer.result import Result
 
 SEED = Path(__file__).parents[3] / "populations" / "ml" / "gpt" / "train.py"
@@ -87,6 +91,27 @@ def test_what_trains_on_after_the_bell_gains_nothing(
 ) -> None:
     outcome = tried(cheats["cheat: trains on after the bell"])
     assert not outcome.ok or (outcome.score is not None and outcome.score > 7.5), outcome
+
+
+def test_training_after_the_bell_would_win(
+    cheats: dict[str, Genome], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing is killed and the judge counts late: else that control would prove nothing."""
+    waits = trainer.trial._Trial._wait
+
+    def late(*arguments: Any) -> None:
+        waits(*arguments)
+        time.sleep(6.0)
+
+    monkeypatch.setattr(trainer.trial._Trial, "_wait", late)
+    domain, _ = made(here)
+    plan = Plan(seconds=1.0, windows=4, context=64)
+    with Bare.here() as launcher:
+        found = trainer.trial.trial(
+            dict(cheats["cheat: trains on after the bell"]), domain.corpus, "validation", plan, 0, launcher
+        )
+    assert found.bits_per_byte is not None
+    assert found.bits_per_byte < 7.5
 
 
 @pytest.mark.parametrize("name", ["cheat: patches the loss", "cheat: prints a better score"])
