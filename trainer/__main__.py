@@ -109,9 +109,8 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--warmup",
         type=float,
-        default=60.0,
         metavar="SECONDS",
-        help="for loading and compiling before it, at most (60)",
+        help="for the genome's own loading and compiling before it, at most (0 on a CPU, 240 on a GPU)",
     )
     add("--evaluation", type=float, default=60.0, metavar="SECONDS", help="for being scored after it, at most (60)")
     text = parser.add_argument_group("the text")
@@ -183,6 +182,10 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
+_WARMUP = {"cpu": 0.0, "cuda": 240.0}
+"""Seconds: on a processor nothing is worth compiling."""
+
+
 def _plan(options: argparse.Namespace, accelerator: str | None) -> Plan:
     device = options.device
     able = "+cpu" not in metadata.version("torch")
@@ -191,8 +194,9 @@ def _plan(options: argparse.Namespace, accelerator: str | None) -> Plan:
         raise BadInput(f"--device cuda: {lacks}; give --device cpu, or mend that")
     if device == "auto":
         device = "cuda" if accelerator and able else "cpu"
+    warmup = options.warmup if options.warmup is not None else _WARMUP[device]
     try:
-        return Plan(options.clock, options.warmup, options.evaluation, options.context, options.windows, device=device)
+        return Plan(options.clock, warmup, options.evaluation, options.context, options.windows, device=device)
     except ValueError as error:
         raise BadInput(str(error).replace("seconds=", "clock=")) from None
 

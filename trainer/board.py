@@ -28,18 +28,21 @@ POINTS = 512
 
 class State(IntEnum):
     loading = 0
+    booted = 3  # torch is there, and nothing of the genome yet
     ready = 1  # loaded and compiled: the clock may start
     done = 2
 
 
 class Ask(IntEnum):
-    """By the judge. `go`: time.monotonic() at which the clock started, 0 before; `bell`: at which it ends."""
+    """By the judge. `load`: above 0 once a training may load its genome. `go`: time.monotonic() at which the clock
+    started, 0 before; `bell`: at which it ends."""
 
     go = 0
     bell = 1
     request = 2  # how many requests were written so far
     rows = 3  # of the request in area 0, then of that in area 1
     rows_1 = 4
+    load = 5
 
 
 class Say(IntEnum):

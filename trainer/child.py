@@ -59,6 +59,9 @@ class _BadGenome(Exception):
 
 
 def _train(job: Job, ask: Board, say: Board) -> None:
+    say.set(Say.state, State.booted)
+    while not ask.get(Ask.load):
+        time.sleep(_ASLEEP)
     module = _loaded(job.genome)
     session = Session(job.facts, job.seed, Text(Path(job.text), job.dtype), ask, say, job.weights, job.saves)
     module.train(session)

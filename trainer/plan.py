@@ -24,8 +24,9 @@ class Facts:
 class Plan:
     """One trial. Seconds are wall clock.
 
-    `seconds`: training, from the moment the training text is there. `warmup`: loading and compiling before it, at most;
-    what takes longer counts. `evaluation`: from the bell to the last answer of each of the two processes, at most.
+    `seconds`: training, from the moment the training text is there. `warmup`: of the genome's own loading and compiling
+    before it, at most; what takes longer counts. 0: the clock starts before anything of the genome is loaded.
+    `evaluation`: from the bell to the last answer of each of the two processes, at most.
     `windows` of `context` tokens are scored, at most `rows` in one request; 0: all that the split has. `probes` of
     them, drawn anew for each trial, are answered by the second process too; 0: all.
     `saves`: how often weights are kept on the way. `tolerance`: by how many nats the two processes' answers may differ,
@@ -33,7 +34,7 @@ class Plan:
     """
 
     seconds: float = 30.0
-    warmup: float = 60.0
+    warmup: float = 0.0
     evaluation: float = 60.0
     context: int = 256
     windows: int = 256
@@ -48,7 +49,7 @@ class Plan:
     def __post_init__(self) -> None:
         least = {
             "seconds": 0.5,
-            "warmup": 1.0,
+            "warmup": 0.0,
             "evaluation": 1.0,
             "context": 2,
             "windows": 0,

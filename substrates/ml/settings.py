@@ -20,7 +20,7 @@ class MLSettings:
     """The defaults are those of `clock=cpu_30s`. Seconds are wall clock."""
 
     seconds: float = 30.0  # of training: the clock
-    warmup: float = 60.0  # of loading and compiling before it, at most; what takes longer counts
+    warmup: float = 0.0  # of the genome's own loading and compiling before it, at most; what takes longer counts
     evaluation: float = 60.0  # of each of the two processes that answer, at most
     context: int = 256  # tokens of a window that is scored
     windows: int = 192  # that are scored; 0: the whole split

@@ -166,7 +166,7 @@ WRONG = {
     "memory": (
         changed(START, "    torch.empty(10**15)\n" + START),
         "crash",
-        "out of memory before the clock started",
+        "out of memory while training",
     ),
     "memory in forward": (
         changed(*FEW, LAST, "        return logits if self.training else torch.empty(10**15)\n"),
