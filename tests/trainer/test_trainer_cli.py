@@ -142,12 +142,12 @@ def test_a_genome_without_a_score_says_why_and_prints_no_number(
         assert program.main([str(genome), *small, "--out", str(out)]) == 1
     said = capfd.readouterr()
     assert said.out == ""
-    assert "No score (crash): ValueError: broken (before the clock started)" in said.err
+    assert "No score (crash): ValueError: broken (while training)" in said.err
     assert "  | val_bpb:   0.1" in said.err
     assert not [line for line in said.err.splitlines() if line.startswith("val_bpb")]
     rows = (out / "results.tsv").read_text().splitlines()
     assert len(rows) == 3
-    assert rows[1].split("\t")[1:] == ["", "0.0", "crash", "ValueError: broken (before the clock started)"]
+    assert rows[1].split("\t")[1:] == ["", "0.0", "crash", "ValueError: broken (while training)"]
     assert "Traceback" in (out / "log.txt").read_text()
     assert json.loads((out / "summary.json").read_text())["bits_per_byte"] is None
 
