@@ -35,7 +35,7 @@ class MLSettings:
     cores: int = 1  # that a training computes on; 0: all of its slot
     memory_mb: int = 4096  # of each of a trial's programs
     processes: int = 256  # and threads of each
-    controls: float = 3.0  # seconds of the clock of a control
+    controls: float = 5.0  # seconds of the clock of a control
     audits: int = 4  # trainings that a champion is audited by
     cache: str | None = None  # where prepared text lies; null: XDG_CACHE_HOME or ~/.cache
     curves: str | None = None  # a folder for TensorBoard's files, a curve a trial; chosen as tracker=tensorboard
