@@ -284,7 +284,7 @@ class Untimed:
 
     def append(self, entry: Entry, *, summary: str, seconds: float = 0.0) -> None:
         if entry.kind == "checkpoint":
-            value = {**entry.value, "seconds": round(self._passed, 3)}
+            value = {k: v for k, v in entry.value.items() if k != "usage"} | {"seconds": round(self._passed, 3)}
             entry = replace(entry, key=content_key(value), value=value)
         elif "seconds" in entry.value:
             entry = replace(entry, value={**entry.value, "seconds": round(_dice(entry.key).expovariate(0.5), 6)})

@@ -1,6 +1,6 @@
 """Which mutator lowers bits per byte most at an equal number of attempts? On the small setting, against random search.
 
-    python -m benchmarks.ml_search --seeds 3 --attempts 8 --clock 5   # half an hour on two cores
+    python -m benchmarks.ml_search --seeds 3 --attempts 8 --clock 5
 
 Each run is `python -m evolve +domain=ml` with one lineage, that keeps whatever looks better in one more training beside
 its parent's (greedy: with so few trainings little else is kept). Then its champion is trained anew on the audit split,

@@ -68,7 +68,8 @@ def log_probabilities(logits: npt.NDArray[Any], targets: Ints) -> Floats:
     import torch  # half of the work of a large vocabulary would be numpy's temporaries
 
     # Less the largest before all else: 1e30 + log(256) is 1e30 in float32, and equal odds would be certainty.
-    shares = torch.from_numpy(logits).float().log_softmax(-1)
+    scores = torch.from_numpy(logits)
+    shares = (scores.float() if scores.dtype == torch.float16 else scores).log_softmax(-1)
     found = shares.gather(-1, torch.from_numpy(targets)[..., None])[..., 0].double().numpy()
     if not np.isfinite(found).all():
         raise ValueError("the model's logits are not finite numbers")

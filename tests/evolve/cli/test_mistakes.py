@@ -26,7 +26,7 @@ def _away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ([], "No domain was named. Start one of these:\n  python -m evolve +domain="),
         (["run.generations=3"], "No domain was named."),
         (["domain=finance"], "domain=finance: a domain is added with a plus. Type +domain=finance."),
-        (["+domain=finanse"], "finance, rendering. Did you mean +domain=finance?"),
+        (["+domain=finanse"], "finance, ml, rendering. Did you mean +domain=finance?"),
         ([RUN, "run.generation=3"], "There is no setting 'run.generation'. Did you mean 'run.generations'?"),
         ([RUN, "+run.generation=3"], "There is no setting 'generation'."),
         ([RUN, "+x=3"], "There is no setting 'x'."),
@@ -44,7 +44,7 @@ def _away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         (
             [RUN, "mutator.name=gpt"],
-            "There is no mutator named 'gpt'. Known: command, embedded, genetic, hybrid, openai.",
+            "There is no mutator named 'gpt'. Known: command, embedded, genetic, hybrid, openai, random.",
         ),
         ([RUN, "population.path=nowhere"], "population.path=nowhere: there is no such folder."),
         ([RUN, "substrate.market.path=no.csv"], "substrate.market.path=no.csv: there is no such file."),

@@ -19,7 +19,7 @@ from substrates.ml.settings import MLSettings
 ROOT = Path(__file__).parents[3]
 SHORT = (
     "+domain=ml",
-    "substrate.seconds=1.5",
+    "substrate.seconds=4",
     "substrate.windows=12",
     "substrate.context=64",
     "substrate.audits=2",

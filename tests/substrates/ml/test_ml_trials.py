@@ -38,7 +38,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def settings(folder: Path, **given: Any) -> MLSettings:
     text = {"text": str(folder / "text"), "cache": str(folder / "cache"), "constants": dict(SHORT)}
-    small = {"seconds": 1.0, "windows": 12, "context": 64, "device": Device.cpu, "audits": 2}
+    small = {"seconds": 3.0, "windows": 12, "context": 64, "device": Device.cpu, "audits": 2}
     return MLSettings(**{**text, **small, **given})
 
 
