@@ -283,8 +283,10 @@ class Untimed:
         return self._ledger.entries
 
     def append(self, entry: Entry, *, summary: str, seconds: float = 0.0) -> None:
+        if "usage" in entry.value:
+            entry = replace(entry, value={k: v for k, v in entry.value.items() if k != "usage"})
         if entry.kind == "checkpoint":
-            value = {k: v for k, v in entry.value.items() if k != "usage"} | {"seconds": round(self._passed, 3)}
+            value = {**entry.value, "seconds": round(self._passed, 3)}
             entry = replace(entry, key=content_key(value), value=value)
         elif "seconds" in entry.value:
             entry = replace(entry, value={**entry.value, "seconds": round(_dice(entry.key).expovariate(0.5), 6)})

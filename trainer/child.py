@@ -69,6 +69,7 @@ def _train(job: Job, ask: Board, say: Board) -> None:
 
 
 def _answer(job: Job, ask: Board, say: Board) -> None:
+    say.set(Say.state, State.booted)
     while not ask.get(Ask.go):  # torch is loaded; the genome is not, so that nothing of it runs while another trains
         time.sleep(_IDLE)
     module = _loaded(job.genome)

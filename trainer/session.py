@@ -23,8 +23,12 @@ __all__ = ["Diverged", "Session", "Text", "seed_everything"]
 _ASLEEP = 5e-4
 """Seconds between looks at whether the clock has started."""
 
-_RESERVE = 2.0
-"""How many times what saving took is left for the last one: the first was on a quiet disk."""
+_RESERVE, _MARGIN = 4.0, 0.005
+"""How many times what saving took is left for the last one, and what share of the clock besides: the first was on a
+quiet disk, and weights that are late do not count (of fifty trainings of 6 s with half of it, four were)."""
+
+_APART = 0.25
+"""Of the clock at most between two saves: what is lost where the last one is late."""
 
 _SHARE = 0.004
 """What saving on the way may take of the clock at most."""
@@ -98,8 +102,8 @@ class Session:
             time.sleep(_ASLEEP)
         self._began = began
         budget = self._ask.get(Ask.bell) - began
-        self._end = self._ask.get(Ask.bell) - _RESERVE * self._took - 0.02
-        self._every = max(budget / (self._often + 1), self._took / _SHARE)
+        self._end = self._ask.get(Ask.bell) - _RESERVE * self._took - 0.02 - _MARGIN * budget
+        self._every = min(max(budget / (self._often + 1), self._took / _SHARE), budget * _APART)
         self._saved_at = time.monotonic()
         self._tokens = self._text.tokens(self.device)
 

@@ -116,6 +116,7 @@ class _Trial:
         self.told = Result("crash")
         self._programs: list[Program] = []
         self._boards: list[Board] = []
+        self._beside: list[Board] = []
         self._folder = launcher.scratch / f"trial-{time.monotonic_ns()}"
         self._folder.mkdir()
         self._gate = self._folder / "text"
@@ -136,6 +137,7 @@ class _Trial:
         trainee = self._trainee()
         first, second = self._witness("first"), self._witness("second")
         log_probabilities(np.zeros((1, 1, 2), np.float32), np.zeros((1, 1), np.int64))  # torch loads now, not later
+        self._beside = [first.say, second.say]
         weights = self._train(trainee, began)
         bell = time.monotonic()
         self.launcher.hand_over()
@@ -214,7 +216,11 @@ class _Trial:
 
     def _start(self, child: _Child) -> float:
         """Returns when the clock has started: `time.monotonic()` then."""
+        end = time.monotonic() + _LOAD
         self._reached(child, State.booted, _LOAD)
+        # The others' loading would be on its clock, too.
+        while any(say.get(Say.state) == State.loading for say in self._beside) and time.monotonic() < end:
+            time.sleep(_LOOK)
         if child.say.get(Say.state) == State.loading:
             raise Lost("timeout", f"torch was not loaded after {_LOAD:g} s: the machine is too busy")
         if self.plan.warmup:
