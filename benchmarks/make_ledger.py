@@ -284,7 +284,8 @@ class Untimed:
 
     def append(self, entry: Entry, *, summary: str, seconds: float = 0.0) -> None:
         if "usage" in entry.value:
-            entry = replace(entry, value={k: v for k, v in entry.value.items() if k != "usage"})
+            value = {k: v for k, v in entry.value.items() if k != "usage"}
+            entry = replace(entry, key=content_key(value), value=value)
         if entry.kind == "checkpoint":
             value = {**entry.value, "seconds": round(self._passed, 3)}
             entry = replace(entry, key=content_key(value), value=value)
@@ -317,7 +318,7 @@ def make_ledger(path: Path, attempts: int, lineages: int, seed: int, run: str) -
         acceptance=AcceptanceSettings(bouts=1),
         mutator=MutatorSettings(name="scripted", concurrency=1),
     )
-    night, workers = Night(), LocalWorkers(1)
+    night, workers = Night(), LocalWorkers(1, overlap=False)
 
     def mutate() -> Sleepless:
         return Sleepless(Script(attempts, seed))

@@ -81,8 +81,8 @@ class LocalWorkers:
         self._waiting_alone = 0
         self._held = 0  # leases that have not ended, handed over or not
         self._turns: dict[int, Lease] = {}
-        # A trial that finishes holds its thread, beside the one that loads.
-        self._pool = ThreadPoolExecutor(2 * count, thread_name_prefix="slot")
+        # A trial that finishes holds its thread, beside the one that loads; where none does, one slot works in order.
+        self._pool = ThreadPoolExecutor((2 if overlap else 1) * count, thread_name_prefix="slot")
         self._spare = ThreadPoolExecutor(2 * count, thread_name_prefix="spare")
 
     @property
