@@ -17,6 +17,9 @@ from evolve.workers import LocalWorkers, RecordedBench
 
 __all__ = ["Replayed", "attempt_of", "replay"]
 
+_LOOKS = 3
+"""Fresh pairs at least where one was recorded."""
+
 _SPREAD = 3.0
 """Standard errors by which a noisy effect may differ from its record: 0.3 % of true records differ by more."""
 
@@ -60,7 +63,9 @@ def replay(memory: Memory, attempt: Attempt, substrate: Substrate, workers: Loca
     duel = Duel()
     if outcome.ok:
         stream = "replay" if fresh else f"duel {incumbent.digest[:12]}"
-        for look in range(attempt.duel.looks):
+        # One noisy pair has no error of its own, and could be held against nothing.
+        looks = max(attempt.duel.looks, _LOOKS) if fresh and attempt.duel.count == 1 else attempt.duel.looks
+        for look in range(looks):
             base = replace(tried, genome=incumbent, stream=stream, repeat=look)
             (bout,) = substrate.compare(base, [replace(base, genome=attempt.genome)], bench)
             duel = duel.fold(bout)
@@ -103,7 +108,8 @@ def _judged(substrate: Substrate, attempt: Attempt, outcome: Outcome, duel: Duel
     if duel.mean is None or recorded.mean is None:
         said = f"it ended as {outcome.status} again; there is no paired evidence to compare"
         return Replayed(attempt, outcome, duel, duel.mean == recorded.mean, said)
-    error = math.sqrt(sum((d.variance or 0.0) / d.count for d in (duel, recorded)))
+    spread = duel.variance or 0.0  # where one pair was recorded, the fresh ones say how far such pairs lie apart
+    error = math.sqrt(sum((spread if d.variance is None else d.variance) / d.count for d in (duel, recorded)))
     said = (
         f"effect {_said(duel.mean)} over {duel.count} fresh pairs (recorded {_said(recorded.mean)} over "
         f"{recorded.count}; {_SPREAD:g} standard errors are {_said(_SPREAD * error)})"
