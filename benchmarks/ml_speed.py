@@ -18,7 +18,6 @@ import argparse
 import statistics
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +30,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainer.board import POINT, POINTS, Ask, Board, Say, State
+from trainer.board import POINT, POINTS, Ask, Board, Say
 from trainer.constants import Constant, with_constants
 from trainer.plan import Facts
 from trainer.session import Session, Text, seed_everything
@@ -93,8 +92,10 @@ class Watched(Session):
     inside = 0.0
 
     def start(self, model: nn.Module) -> None:
+        began = time.perf_counter()
         super().start(model)
-        self.inside, self.wall, self.processor = 0.0, time.perf_counter(), time.process_time()
+        self.wall, self.processor = time.perf_counter(), time.process_time()
+        self.inside = self.wall - began
 
     @property
     def progress(self) -> float:
@@ -120,7 +121,7 @@ class Watched(Session):
 
 
 def ours(module: ModuleType, text: Text, vocabulary: int, seconds: float, folder: Path) -> Pace:
-    """`train(session)` from the start of the clock until it returns."""
+    """`train(session)` from the start of the clock until it returns; as on a processor, where nothing warms up."""
     with tempfile.TemporaryDirectory(dir=folder) as place:
         ask, say = Board.make(Path(place, "ask")), Board.make(Path(place, "say"), POINT.size * POINTS)
         weights = [Path(place, f"weights.{i}") for i in (0, 1)]
@@ -128,23 +129,16 @@ def ours(module: ModuleType, text: Text, vocabulary: int, seconds: float, folder
             file.touch()
         facts = Facts(vocabulary, module.CONTEXT, seconds, "cpu", 1)
         session = Watched(facts, SEED, text, ask, say, [str(file) for file in weights])
-        judge = threading.Thread(target=_start_the_clock, args=(ask, say, seconds), daemon=True)
-        judge.start()
+        now = time.monotonic()
+        ask.set(Ask.bell, now + seconds)
+        ask.set(Ask.go, now)
         module.train(session)
         wall, processor = time.perf_counter() - session.wall, time.process_time() - session.processor
+        kept_back = max(0.0, now + seconds - time.monotonic())
         tokens = say.count(Say.tokens)
-        judge.join()
         ask.close()
         say.close()
-    return Pace(tokens, wall, processor, session.inside / seconds, max(0.0, 1 - wall / seconds))
-
-
-def _start_the_clock(ask: Board, say: Board, seconds: float) -> None:
-    while say.get(Say.state) != State.ready:
-        time.sleep(0.002)
-    now = time.monotonic()
-    ask.set(Ask.bell, now + seconds)
-    ask.set(Ask.go, now)
+    return Pace(tokens, wall, processor, session.inside / seconds, kept_back / seconds)
 
 
 # -- the peer --------------------------------------------------------------------------------------

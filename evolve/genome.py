@@ -12,7 +12,7 @@ from functools import cached_property, lru_cache
 
 from evolve.ledger.objects import trees
 
-__all__ = ["ANYTHING", "Genome", "Globs", "unreadable"]
+__all__ = ["ANYTHING", "Genome", "Globs", "foreign_imports", "unreadable"]
 
 
 class Genome(Mapping[str, str]):
@@ -109,3 +109,19 @@ def unreadable(path: str, text: str) -> str | None:
     except (RecursionError, MemoryError):
         return f"{path}: nested too deeply to be parsed"
     return None
+
+
+def foreign_imports(genome: Genome) -> Iterator[tuple[str, int, str]]:
+    """(path, line, dotted name) of each import in its Python files that none of its own files answers."""
+    own = {name.partition("/")[0].removesuffix(".py") for name in genome}
+    for path, text in genome.items():
+        if not path.endswith(".py") or unreadable(path, text) is not None:
+            continue
+        for node in ast.walk(ast.parse(text.encode())):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names = [node.module]
+            else:
+                continue
+            yield from ((path, node.lineno, name) for name in names if name.partition(".")[0] not in own)

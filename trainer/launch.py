@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-__all__ = ["Bare", "Ended", "Launcher", "Program", "end_with_parent"]
+__all__ = ["Allowed", "Bare", "Ended", "Launcher", "Program", "end_with_parent"]
 
 _PR_SET_PDEATHSIG = 1
 """linux/prctl.h"""
@@ -48,24 +48,25 @@ class Program(Protocol):
         """Waits for its end."""
 
 
+@dataclass(frozen=True)
+class Allowed:
+    """What a program may use and see. At `seconds` it is killed, whatever it does. It may read `visible` (files or
+    folders), read and write the files `shared`, and must not see `hidden`."""
+
+    seconds: float
+    memory_mb: int
+    processes: int
+    file_mb: int
+    visible: Sequence[Path] = ()
+    shared: Sequence[Path] = ()
+    hidden: Sequence[Path] = ()
+
+
 class Launcher(Protocol):
     """Starts programs beside each other on one slot."""
 
-    def start(
-        self,
-        argv: Sequence[str],
-        files: Mapping[str, str],
-        *,
-        seconds: float,
-        memory_mb: int,
-        processes: int,
-        file_mb: int,
-        visible: Sequence[Path],
-        shared: Sequence[Path],
-        hidden: Sequence[Path],
-    ) -> Program:
-        """In a folder of its own with `files` in it. It may read `visible` (files or folders), read and write the files
-        `shared`, and must not see `hidden`. At `seconds` it is killed, whatever it does."""
+    def start(self, argv: Sequence[str], files: Mapping[str, str], allowed: Allowed) -> Program:
+        """In a folder of its own with `files` in it."""
 
     @property
     def scratch(self) -> Path:
@@ -103,20 +104,8 @@ class Bare:
         with tempfile.TemporaryDirectory(prefix="trainer-", ignore_cleanup_errors=True) as folder:
             yield cls(Path(folder))
 
-    def start(
-        self,
-        argv: Sequence[str],
-        files: Mapping[str, str],
-        *,
-        seconds: float,
-        memory_mb: int,
-        processes: int,
-        file_mb: int,
-        visible: Sequence[Path],
-        shared: Sequence[Path],
-        hidden: Sequence[Path],
-    ) -> Program:
-        return _Bare(argv, files, seconds, self._scratch)
+    def start(self, argv: Sequence[str], files: Mapping[str, str], allowed: Allowed) -> Program:
+        return _Bare(argv, files, allowed.seconds, self._scratch)
 
     @property
     def scratch(self) -> Path:

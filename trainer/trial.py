@@ -25,7 +25,7 @@ from trainer.board import MOST, POINT, POINTS, Ask, Board, Say, State
 from trainer.corpus import Corpus
 from trainer.ends import Lost, lost, tail
 from trainer.job import Job
-from trainer.launch import Launcher, Program
+from trainer.launch import Allowed, Launcher, Program
 from trainer.plan import Facts, Plan
 from trainer.result import Result
 from trainer.scoring import Floats, Ints, agreement, bits_per_byte, cut, log_probabilities, windows
@@ -346,13 +346,15 @@ class _Trial:
         program = self.launcher.start(
             [sys.executable, "-I", "-c", _BOOT, str(here.parent), job.to_json()],
             self.genome,
-            seconds=after if training else after + 2 * plan.evaluation,
-            memory_mb=plan.memory_mb,
-            processes=plan.processes,
-            file_mb=plan.weights_mb,
-            visible=[here, asked, *visible],
-            shared=[said, *(weights if training else [])],
-            hidden=self.corpus.hidden,
+            Allowed(
+                seconds=after if training else after + 2 * plan.evaluation,
+                memory_mb=plan.memory_mb,
+                processes=plan.processes,
+                file_mb=plan.weights_mb,
+                visible=[here, asked, *visible],
+                shared=[said, *(weights if training else [])],
+                hidden=self.corpus.hidden,
+            ),
         )
         self._programs.append(program)
         return _Child(program, *boards)

@@ -6,7 +6,7 @@ import ast
 import importlib.util
 from collections.abc import Iterator
 
-from evolve.genome import Genome, unreadable
+from evolve.genome import Genome, foreign_imports, unreadable
 
 __all__ = ["ENTRY", "broken", "objections", "seeds_itself"]
 
@@ -73,17 +73,6 @@ def _defined(tree: ast.Module) -> Iterator[str]:
 
 def _foreign(genome: Genome) -> Iterator[str]:
     """Imports of what is not installed here."""
-    own = {name.partition("/")[0].removesuffix(".py") for name in genome}
-    for path, text in genome.items():
-        if not path.endswith(".py") or unreadable(path, text) is not None:
-            continue
-        for node in ast.walk(ast.parse(text.encode())):
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                names = [node.module]
-            else:
-                continue
-            for root in {name.partition(".")[0] for name in names} - own:
-                if importlib.util.find_spec(root) is None:
-                    yield f"{path} line {node.lineno} imports {root}, which isn't there"
+    for path, line, name in foreign_imports(genome):
+        if importlib.util.find_spec(name.partition(".")[0]) is None:
+            yield f"{path} line {line} imports {name}, which isn't there"

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from evolve.substrate import Bench, Limits, Running
+from trainer.launch import Allowed
 
 __all__ = ["SlotLauncher"]
 
@@ -22,31 +23,25 @@ class SlotLauncher:
     def __init__(self, bench: Bench, scratch_mb: int, last: bool = True) -> None:
         self._bench, self._scratch_mb, self._last = bench, scratch_mb, last
 
-    def start(
-        self,
-        argv: Sequence[str],
-        files: Mapping[str, str],
-        *,
-        seconds: float,
-        memory_mb: int,
-        processes: int,
-        file_mb: int,
-        visible: Sequence[Path],
-        shared: Sequence[Path],
-        hidden: Sequence[Path],
-    ) -> Running:
+    def start(self, argv: Sequence[str], files: Mapping[str, str], allowed: Allowed) -> Running:
         limits = Limits(
-            seconds,
+            allowed.seconds,
             grace=_GRACE,
-            memory_mb=memory_mb,
-            processes=processes,
-            file_mb=file_mb,
+            memory_mb=allowed.memory_mb,
+            processes=allowed.processes,
+            file_mb=allowed.file_mb,
             scratch_mb=self._scratch_mb,
             output_kb=16,
             tail_kb=64,
         )
         return self._bench.start(
-            argv, limits, files=files, visible=visible, shared=shared, hidden=hidden, environment=_VARIABLES
+            argv,
+            limits,
+            files=files,
+            visible=allowed.visible,
+            shared=allowed.shared,
+            hidden=allowed.hidden,
+            environment=_VARIABLES,
         )
 
     @property

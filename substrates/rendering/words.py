@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import platform
 import sys
 from collections.abc import Iterator
 
-from evolve.genome import Genome, unreadable
+from evolve.genome import Genome, foreign_imports, unreadable
 from evolve.substrate import Metric
 from substrates.rendering.task import Task
 
@@ -46,22 +45,11 @@ def objections(task: Task, genome: Genome) -> list[str]:
     for path, text in genome.items():
         if (problem := unreadable(path, text)) is not None:
             said.append(problem)
-        elif path.endswith(".py"):
-            said += _foreign(path, text, genome)
-    return said[:_MOST]
+    return [*said, *_foreign(genome)][:_MOST]
 
 
-def _foreign(path: str, text: str, genome: Genome) -> Iterator[str]:
+def _foreign(genome: Genome) -> Iterator[str]:
     """Imports of what is neither the standard library nor the genome's own."""
-    own = {name.partition("/")[0].removesuffix(".py") for name in genome}
-    for node in ast.walk(ast.parse(text.encode())):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = [node.module]
-        else:
-            continue
-        for name in names:
-            root = name.partition(".")[0]
-            if root not in sys.stdlib_module_names and root not in own:
-                yield f"{path}, line {node.lineno}: it imports {name}, and only the standard library is there"
+    for path, line, name in foreign_imports(genome):
+        if name.partition(".")[0] not in sys.stdlib_module_names:
+            yield f"{path}, line {line}: it imports {name}, and only the standard library is there"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from trainer.launch import Bare, Program
+from trainer.launch import Allowed, Bare, Program
 
 
 @pytest.fixture
@@ -23,13 +23,7 @@ def begin(bare: Bare, program: str, seconds: float = 60.0, files: dict[str, str]
     return bare.start(
         [sys.executable, "-I", "-c", program],
         files or {},
-        seconds=seconds,
-        memory_mb=512,
-        processes=16,
-        file_mb=16,
-        visible=[],
-        shared=[],
-        hidden=[],
+        Allowed(seconds=seconds, memory_mb=512, processes=16, file_mb=16),
     )
 
 

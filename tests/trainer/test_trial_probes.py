@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ from genomes import changed
 
 from trainer.board import HEAD, Board
 from trainer.corpus import Corpus
-from trainer.launch import Bare, Program
+from trainer.launch import Allowed, Bare, Program
 from trainer.plan import Plan
 from trainer.scoring import log_probabilities
 from trainer.trial import trial
@@ -89,8 +88,8 @@ def test_a_board_is_reserved_as_a_whole(tmp_path: Path) -> None:
 class _Looks(Bare):
     """Starts nothing."""
 
-    def start(self, *_: object, shared: Any = (), **__: object) -> Program:
-        self.shared = list(shared)
+    def start(self, argv: object, files: object, allowed: Allowed) -> Program:
+        self.shared = list(allowed.shared)
         raise RuntimeError("seen")
 
 

@@ -16,7 +16,7 @@ from contextlib import suppress
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from trainer.launch import Bare, Finished
+from trainer.launch import Allowed, Bare, Finished
 
 __all__ = ["Warm"]
 
@@ -24,8 +24,8 @@ __all__ = ["Warm"]
 class Warm(Bare):
     """Only for what `trainer.trial` starts: the last argument is the child's job."""
 
-    def start(self, argv: Sequence[str], files: Mapping[str, str], *, seconds: float, **_: object) -> _Forked:
-        return _Forked(argv[-1], files, seconds, Path(tempfile.mkdtemp(dir=self.scratch)))
+    def start(self, argv: Sequence[str], files: Mapping[str, str], allowed: Allowed) -> _Forked:
+        return _Forked(argv[-1], files, allowed.seconds, Path(tempfile.mkdtemp(dir=self.scratch)))
 
 
 class _Forked:

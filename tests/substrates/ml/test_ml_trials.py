@@ -151,4 +151,4 @@ class TestML(SubstrateConformance):
 
     @pytest.fixture(autouse=True)
     def _made(self, here: Path) -> None:
-        self.make = lambda: made(here)  # type: ignore[method-assign]
+        self.make = lambda: made(here, seconds=8.0)  # type: ignore[method-assign]
