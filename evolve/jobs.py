@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypedDict, Unpack
 
@@ -70,7 +71,8 @@ class Given(TypedDict, total=False):
     it may read and write, at the same place (the file itself: one that replaces it is not seen), each up to `file_mb`;
     their owner reads them, and never maps them, for it may shorten them. `hidden`: host files and folders that it sees
     empty, wherever they lie in all this, by whatever path but a hard link (plain: not enforced); one that is not there
-    is no error.
+    is no error. `talks`: its stdin and stdout are `Running.talk`; then `stdin` means nothing, and nothing of stdout is
+    kept.
     """
 
     files: Mapping[str, str | bytes] | None
@@ -81,10 +83,17 @@ class Given(TypedDict, total=False):
     packages: bool
     shared: Sequence[Path]
     hidden: Sequence[Path]
+    talks: bool
 
 
 class Running(Protocol):
-    """A program that was started and not waited for."""
+    """A program that was started and not waited for.
+
+    `talk`: where it was asked for, (its stdin to write to, its stdout to read from), unbuffered and not blocking; to be
+    closed by whoever asked. A program that floods its stdout waits until somebody reads it.
+    """
+
+    talk: tuple[FileIO, FileIO] | None
 
     def stop(self) -> None:
         """Kill it with all that it started; returns when nothing of it is left. Its end is `stopped`, unless it had

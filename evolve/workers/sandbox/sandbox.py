@@ -8,6 +8,7 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
+from io import FileIO
 from typing import Any, Literal, Unpack
 
 from evolve.errors import UsageError
@@ -108,10 +109,11 @@ class Sandbox:
         request = self._request(argv, limits, cores, devices, given)
         warden = self._take(slot)
         end: Future[Ran] = Future()
+        ours, theirs = _talk() if given.get("talks") else (None, ())
         try:
             if self.kind == "plain":
                 request["folder"] = tempfile.mkdtemp(prefix="evolve-trial-")
-            number = warden.request(request, limits.seconds + limits.grace + BEYOND)
+            number = warden.request(request, limits.seconds + limits.grace + BEYOND, theirs)
             # A daemon, for a harness that ends must not wait for it; its warden notices and ends the program.
             threading.Thread(
                 target=self._see_out, args=(warden, slot, request["folder"], end), daemon=True, name="trial"
@@ -120,8 +122,13 @@ class Sandbox:
             self._drop(warden)
             if request["folder"]:
                 shutil.rmtree(request["folder"], ignore_errors=True)
+            for file in ours or ():
+                file.close()
             raise
-        return Started(warden, number, end)
+        finally:
+            for descriptor in theirs:
+                os.close(descriptor)
+        return Started(warden, number, end, ours)
 
     def _see_out(self, warden: Warden, slot: int, folder: str, end: Future[Ran]) -> None:
         try:
@@ -238,6 +245,14 @@ class Sandbox:
             return f"bubblewrap does not work here ({error})"
         said = ran.stderr.decode(errors="replace").strip()
         return "" if ran.ok else f"bubblewrap does not work here ({ran.reason}{': ' if said else ''}{said})"
+
+
+def _talk() -> tuple[tuple[FileIO, FileIO], tuple[int, int]]:
+    """Two pipes: what we write to and read from, and a program's stdin and stdout."""
+    (stdin, to), (source, stdout) = os.pipe(), os.pipe()
+    for ours in (to, source):
+        os.set_blocking(ours, False)
+    return (FileIO(to, "w"), FileIO(source, "r")), (stdin, stdout)
 
 
 def _check_argv(argv: Sequence[str]) -> list[str]:

@@ -8,7 +8,9 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from concurrent import futures
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -56,14 +58,17 @@ class Warden:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def request(self, request: dict[str, Any], seconds: float) -> int:
-        """Sends it; the number by which it is stopped. From now on `seconds` is how long the warden may say nothing.
-        Raises RuntimeError where it does not listen; one that is dead is told by `answer`."""
+    def request(self, request: dict[str, Any], seconds: float, talk: Sequence[int] = ()) -> int:
+        """Sends it, with the stdin and stdout of a program that talks; the number by which it is stopped. From now on
+        `seconds` is how long the warden may say nothing. Raises RuntimeError where it does not listen; one that is dead
+        is told by `answer`."""
         with self._sending:
             self._number += 1
             self._connection.settimeout(seconds)
             try:
-                wire.send(self._connection, request | {"number": self._number})
+                wire.send(self._connection, request | {"number": self._number, "talks": bool(talk)})
+                if talk:
+                    wire.send_files(self._connection, talk)
             except TimeoutError:
                 raise _silent(seconds) from None
             except OSError:
@@ -103,8 +108,11 @@ class Warden:
 class Started(Running):
     """A program in the sandbox. Thread-safe. `end` is set by whoever waits for the warden's answer."""
 
-    def __init__(self, warden: Warden, number: int, end: futures.Future[Ran]) -> None:
+    def __init__(
+        self, warden: Warden, number: int, end: futures.Future[Ran], talk: tuple[FileIO, FileIO] | None = None
+    ) -> None:
         self._warden, self._number, self._end = warden, number, end
+        self.talk = talk
 
     def stop(self) -> None:
         """Where it cannot be killed, `result` says so. A warden that does not answer is ended with it."""

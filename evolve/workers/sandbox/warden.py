@@ -50,7 +50,8 @@ def main(connection_file: int, harness: int, own_users: int) -> None:
         while connection.fileno() in wait_readable([connection.fileno(), alive], 1e6):
             request = wire.receive(connection)
             if isinstance(request, dict):  # the number of one that is to be stopped comes too late
-                wire.send(connection, warden.answer(request))
+                talk = wire.receive_files(connection, 2) if request.get("talks") else ()
+                wire.send(connection, warden.answer(request, talk))
     except (EOFError, ConnectionError):
         return
 
@@ -80,9 +81,10 @@ class Warden:
         self._filters = [sealed(program) if program else None for program in programs]
         self._nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
 
-    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        """`Ran` as a dict; or `fault` (the machine's) or `refused` (the caller's) with a sentence."""
-        job = Job(request, self._nowhere)
+    def answer(self, request: dict[str, Any], talk: Sequence[int]) -> dict[str, Any]:
+        """`Ran` as a dict; or `fault` (the machine's) or `refused` (the caller's) with a sentence. `talk`: its stdin and
+        stdout, where they are the harness's; closed here."""
+        job = Job(request, self._nowhere, talk)
         trial = self._trial(request, job)
         try:
             return asdict(job.run(trial, Harness(self._connection, self._alive, request["number"])))
@@ -106,15 +108,19 @@ class Warden:
 
 
 class Job:
-    """One request, with the files that are open for it."""
+    """One request, with the files that are open for it. `talk`: as in `Warden.answer`."""
 
-    def __init__(self, request: dict[str, Any], nowhere: int) -> None:
+    def __init__(self, request: dict[str, Any], nowhere: int, talk: Sequence[int]) -> None:
         self._request, self._limits = request, Limits(**request["limits"])
-        reading, self.writing = zip(os.pipe(), os.pipe(), strict=True)
-        self._stdin = sealed(request["stdin"]) if request["stdin"] else os.dup(nowhere)
-        self._open = {*reading, *self.writing, self._stdin}
+        pipes = [os.pipe() for _ in range(1 if talk else 2)]
+        if talk:
+            self._stdin, *written = talk
+        else:
+            self._stdin, written = sealed(request["stdin"]) if request["stdin"] else os.dup(nowhere), []
+        self.writing = (*written, *(to for _, to in pipes))
+        self._open = {self._stdin, *self.writing, *(source for source, _ in pipes)}
         most, tail = self._limits.output_kb << 10, self._limits.tail_kb << 10
-        self._outputs = [Output(pipe, most, nowhere, tail) for pipe in reading]
+        self._outputs = [Output(source, most, nowhere, tail) for source, _ in pipes]
 
     def run(self, trial: Bubble | Plain, harness: Harness) -> Ran:
         """From its start to its end; whatever happens, nothing of it lives on."""
@@ -133,7 +139,8 @@ class Job:
             ended = time.monotonic()
         files = folder.collect(root, request["keep"], limits.file_mb << 20, limits.scratch_mb << 20)
         code, cpu = trial.end()
-        stdout, stderr = (output.finish() for output in self._outputs)
+        *kept, stderr = (output.finish() for output in self._outputs)
+        stdout = kept[0] if kept else b""
         last = (stdout, stderr, round(ended - started, 6), cpu, files)
         if verdict.stopped:
             return Ran("stopped", None, *last)
@@ -147,7 +154,7 @@ class Job:
 
     def errors(self) -> str:
         """The end of what was written to stderr."""
-        return self._outputs[1].finish().decode(errors="replace").strip()[-500:]
+        return self._outputs[-1].finish().decode(errors="replace").strip()[-500:]
 
     def close(self) -> None:
         self._release(*list(self._open))
