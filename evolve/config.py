@@ -47,6 +47,7 @@ class Parent(str, Enum):
 
 class Method(str, Enum):
     significant = "significant"
+    sprt = "sprt"
     greedy = "greedy"
 
 
@@ -175,7 +176,8 @@ class LLMSettings:
 class AcceptanceSettings:
     method: Method = Method.significant
     level: float = 0.05  # one-sided error of a contest, before it is divided by what was screened
-    effect: float = 0.5  # smallest effect worth finding, in standard deviations of a paired difference
+    effect: float = 0.5  # significant: smallest effect worth finding, in standard deviations of a paired difference
+    elo: list[float] = field(default_factory=lambda: [0.0, 50.0])  # sprt: normalised Elo that is none, and worth a keep
     beta: float = 0.1  # chance of discarding an effect of that size
     schedule: ScheduleName = ScheduleName.contest
     bouts: int = 20  # at most, for one contest in one generation; then it stays open

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any, Literal
 
 import numpy as np
@@ -50,7 +51,8 @@ class Bout:
 
     `last`: no more can be had under these conditions (an empty bout says so too). `failed`: the
     challenger broke in this bout, with this status. `exact`: a single difference of two scores without
-    noise, whose sign decides.
+    noise, whose sign decides. `tally`: how often each difference occurred, where only a few can, the worst for the
+    challenger first (pairs of games: five).
     """
 
     count: int = 0
@@ -59,6 +61,10 @@ class Bout:
     last: bool = False
     failed: Status | None = None
     exact: bool = False
+    tally: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tally", tuple(self.tally))  # a list, where it was JSON
 
     @classmethod
     def of(cls, differences: Sequence[float] | np.ndarray, last: bool = False) -> Bout:
@@ -80,6 +86,10 @@ class Duel:
     exhausted: bool = False
     failed: Status | None = None
     exact: bool = False
+    tally: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tally", tuple(self.tally))
 
     def fold(self, bout: Bout) -> Duel:
         return Duel(
@@ -90,6 +100,7 @@ class Duel:
             bout.last or not bout.count,
             bout.failed,
             bout.exact,
+            tuple(a + b for a, b in zip_longest(self.tally, bout.tally, fillvalue=0)),
         )
 
     @property

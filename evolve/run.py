@@ -26,6 +26,7 @@ from evolve.mutators import Mutator
 from evolve.population import Lineage, Population
 from evolve.scribe import Recorder, restore_state
 from evolve.selection import Ranked, Selection
+from evolve.sprt import Sprt
 from evolve.substrate import Case, Findings, Outcome, Record, Substrate
 from evolve.workers import LocalWorkers, RecordedBench, Usage
 
@@ -335,6 +336,9 @@ def selection_of(settings: SelectionSettings) -> Selection:
 def acceptance_of(settings: AcceptanceSettings) -> Acceptance:
     if settings.method is Method.greedy:
         return Greedy()
+    if settings.method is Method.sprt:
+        low, high = settings.elo
+        return Sprt(low, high, settings.beta)
     return Significant(settings.effect, settings.beta)
 
 

@@ -163,6 +163,12 @@ def check(settings: Settings) -> None:
     for key, share in (("level", settings.acceptance.level), ("beta", settings.acceptance.beta)):
         if not 0 < share < 1:
             raise UsageError(f"acceptance.{key}={share} is no probability: give a number between 0 and 1.")
+    elo = settings.acceptance.elo
+    if len(elo) != 2 or not elo[0] < elo[1]:
+        raise UsageError(
+            f"acceptance.elo={list(elo)} must be two numbers, the smaller first: what is no improvement, and what is "
+            "worth keeping ([0, 50])."
+        )
     if settings.acceptance.effect <= 0:
         raise UsageError(f"acceptance.effect={settings.acceptance.effect} means nothing: give a number above 0.")
 

@@ -82,8 +82,8 @@ class Warden:
         self._nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
 
     def answer(self, request: dict[str, Any], talk: Sequence[int]) -> dict[str, Any]:
-        """`Ran` as a dict; or `fault` (the machine's) or `refused` (the caller's) with a sentence. `talk`: its stdin and
-        stdout, where they are the harness's; closed here."""
+        """`Ran` as a dict; or `fault` (the machine's) or `refused` (the caller's) with a sentence. `talk`: its stdin
+        and stdout, where they are the harness's; closed here."""
         job = Job(request, self._nowhere, talk)
         trial = self._trial(request, job)
         try:

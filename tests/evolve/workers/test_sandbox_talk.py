@@ -76,7 +76,9 @@ def test_a_flood_waits_and_a_deaf_one_holds_nobody(sandbox: Sandbox) -> None:
 
 def test_it_holds_no_other_file_of_ours(sandbox: Sandbox) -> None:
     secret = os.open("/dev/null", os.O_RDONLY)
-    running, to, source = talking(sandbox, "import os; print(sorted(map(int, os.listdir('/proc/self/fd'))), flush=True)")
+    running, to, source = talking(
+        sandbox, "import os; print(sorted(map(int, os.listdir('/proc/self/fd'))), flush=True)"
+    )
     open_files = heard(source)
     assert open_files == b"[0, 1, 2, 3]\n"  # the last is that of the listing
     running.result()
