@@ -6,6 +6,7 @@ when it answers, only inputs are.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import sys
@@ -59,6 +60,7 @@ class _BadGenome(Exception):
 
 
 def _train(job: Job, ask: Board, say: Board) -> None:
+    importlib.import_module("torch._dynamo")  # the first optimiser would, for two seconds of the clock
     say.set(Say.state, State.booted)
     while not ask.get(Ask.load):
         time.sleep(_ASLEEP)

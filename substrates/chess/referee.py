@@ -1,0 +1,66 @@
+"""Engines that are trusted: Stockfish, found on this machine, as a referee and as an analyst."""
+
+from __future__ import annotations
+
+import queue
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+
+from substrates.chess.uci import Limit, Player, plain
+
+__all__ = ["Referees", "stockfish", "version_of"]
+
+_PLACES = ("/usr/games/stockfish", "/usr/local/bin/stockfish")
+"""Where distributions put it; games are not on every PATH."""
+
+INSTALL = "apt-get install stockfish"
+_PATIENCE = 60.0
+
+
+def stockfish() -> Path | None:
+    """The program, with its links followed; None where there is none."""
+    found = shutil.which("stockfish") or next((place for place in _PLACES if Path(place).is_file()), None)
+    return None if found is None else Path(found).resolve()
+
+
+@lru_cache(maxsize=4)
+def version_of(program: Path) -> str:
+    """As it names itself. Raises Fault where it is no UCI engine."""
+    player = Player(plain([str(program)]))
+    try:
+        return player.handshake({}, 10.0)
+    finally:
+        player.close()
+
+
+class Referees:
+    """As many of them as are asked at once, kept while the process lives. `nodes` a look."""
+
+    def __init__(self, program: Path, nodes: int) -> None:
+        self._program, self._limit = program, Limit(nodes=nodes, patience=_PATIENCE)
+        self._idle: queue.SimpleQueue[Player] = queue.SimpleQueue()
+
+    @contextmanager
+    def one(self) -> Iterator[Player]:
+        try:
+            player = self._idle.get_nowait()
+        except queue.Empty:
+            player = Player(plain([str(self._program)]), "referee")
+            player.handshake({"Threads": 1, "Hash": 16}, _PATIENCE)
+        try:
+            yield player
+        except BaseException:
+            player.close()
+            raise
+        self._idle.put(player)
+
+    def score(self, player: Player, position: str) -> int:
+        """Centipawns for the side to move."""
+        return player.go(position, self._limit).info.score or 0
+
+    def close(self) -> None:
+        while not self._idle.empty():
+            self._idle.get().close()
