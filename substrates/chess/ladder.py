@@ -1,7 +1,7 @@
 """The ladder: Stockfish at fixed nodes, calibrated once, frozen with its own errors.
 
-Calibrated by `python -m substrates.chess.ladder --pairs N`: each rung plays the next two over the book's openings, both
-colours, and Bradley and Terry's model is fitted to all of it, the lowest named rung being 1350 by definition. Which is
+Calibrated by `python -m substrates.chess.ladder --pairs N`: each rung plays the next three over the book's openings,
+both colours, and Bradley and Terry's model is fitted to all of it, the lowest rung being 1350 by definition. Which is
 what "Elo on this ladder" means. A stopped calibration goes on where it was.
 """
 
@@ -70,15 +70,8 @@ def _limited(elo: int) -> dict[str, str | int]:
 
 
 RUNGS = (
-    Anchor("elo1350-n500", _limited(1350), 500),
-    Anchor("elo1600-n500", _limited(1600), 500),
-    Anchor("n1", PLAIN, 1),
-    Anchor("n200", PLAIN, 200),
-    Anchor("n500", PLAIN, 500),
-    Anchor("n1000", PLAIN, 1000),
-    Anchor("n2000", PLAIN, 2000),
-    Anchor("n5000", PLAIN, 5000),
-    Anchor("n20000", PLAIN, 20_000),
+    *(Anchor(f"elo{elo}-n500", _limited(elo), 500) for elo in (1350, 1500, 1600, 1700)),
+    *(Anchor(f"n{nodes}", PLAIN, nodes) for nodes in (1, 200, 300, 500, 700, 1000, 1400, 2000, 3000, 5000)),
 )
 """Weakest first. Nodes alone go no weaker than one node, a search of the first moves; below it, Stockfish's own levels,
 which pick among its best moves at random."""
@@ -86,8 +79,8 @@ which pick among its best moves at random."""
 FIXED, FIXED_ELO = "elo1350-n500", 1350.0
 """Stockfish's lowest level is 1350 by its authors' word; here, at these nodes, by definition."""
 
-NEIGHBOURS = 2
-"""How far up the ladder each rung plays: two, so that the differences check each other."""
+NEIGHBOURS = 3
+"""How far up the ladder each rung plays: errors add up from rung to rung, and longer steps add fewer."""
 
 MOST_PLIES = 300
 """A game that long is drawn: 150 moves a side hold all but the shuffling of the weakest."""
@@ -114,7 +107,7 @@ def standing(tallies: Mapping[tuple[int, int], Sequence[int]], fixed: int, count
         pairs = sum(tally)
         if not pairs:
             continue
-        share = (np.array(tally) + [0.5, 0, 0, 0, 0.5]) / (pairs + 1)
+        share = np.add(tally, (0.5, 0, 0, 0, 0.5)) / (pairs + 1)
         drawn_tallies = np.vstack([tally, rng.multinomial(pairs, share, size=_DRAWS)])
         made = drawn_tallies @ np.array([0, 0.5, 1, 1.5, 2])
         points[:, one, other], points[:, other, one] = made, 2 * pairs - made
@@ -148,37 +141,45 @@ def _points(fen: str, white: tuple[Stockfish, int], black: tuple[Stockfish, int]
 
 
 def calibrate(rungs: Sequence[Anchor], pairs: int, minutes: float, out: Path, command: str) -> None:
-    """Play until each matchup has its pairs (dearer ones fewer) or the time is over; write the ladder as it goes."""
+    """Play until each matchup has its pairs (dearer ones fewer) or the time is over; write the ladder as it goes.
+
+    A matchup's n-th pair is from the n-th opening, whenever it is played: deterministic engines repeat none.
+    """
     book = load()
     openings = drawn(book.played, _SEED, pairs)
     until = time.monotonic() + minutes * 60
     with ExitStack() as stack:
         engines = [stack.enter_context(Stockfish(rung.options)) for rung in rungs]
         about = {"command": command, "stockfish": engines[0].version, "openings": digest(book)}
-        done, tallies = _resumed(out, rungs, about)
-        for turn in range(done, pairs):
+        tallies = _resumed(out, rungs, about)
+        for turn in range(pairs):
+            due = [pair for pair in matchups(rungs) if sum(tallies[pair]) * _every(rungs, pair) <= turn]
             if time.monotonic() > until:
                 break
-            for one, other in matchups(rungs):
-                if turn % -(-(rungs[one].nodes + rungs[other].nodes) // _SHARE):
-                    continue
+            for one, other in due:
+                fen = openings[sum(tallies[one, other])]
                 weak, strong = ((engines[i], rungs[i].nodes) for i in (one, other))
-                made = _points(openings[turn], weak, strong) + 1 - _points(openings[turn], strong, weak)
+                made = _points(fen, weak, strong) + 1 - _points(fen, strong, weak)
                 tallies[one, other][int(2 * made)] += 1
-            out.write_text(json.dumps(_record(rungs, tallies, turn + 1, about), indent=1) + "\n")
-            print(f"round {turn + 1} of {pairs}", file=sys.stderr, flush=True)
+            if due:
+                out.write_text(json.dumps(_record(rungs, tallies, about), indent=1) + "\n")
+                print(f"round {turn + 1} of {pairs}", file=sys.stderr, flush=True)
+
+
+def _every(rungs: Sequence[Anchor], pair: tuple[int, int]) -> int:
+    """In one of so many rounds this matchup plays."""
+    return -(-sum(rungs[i].nodes for i in pair) // _SHARE)
 
 
 Tallies = dict[tuple[int, int], list[int]]
 
 
-def _record(rungs: Sequence[Anchor], tallies: Tallies, rounds: int, about: Mapping[str, str]) -> dict[str, Any]:
+def _record(rungs: Sequence[Anchor], tallies: Tallies, about: Mapping[str, str]) -> dict[str, Any]:
     names = [rung.name for rung in rungs]
     elos, errors = standing(tallies, names.index(FIXED), len(rungs))
     return {
         **about,
         "games": 2 * sum(map(sum, tallies.values())),
-        "rounds": rounds,
         "fixed": FIXED,
         "most_plies": MOST_PLIES,
         "rungs": [
@@ -191,21 +192,27 @@ def _record(rungs: Sequence[Anchor], tallies: Tallies, rounds: int, about: Mappi
             }
             for rung, elo, error in zip(rungs, elos, errors, strict=True)
         ],
-        "tallies": {f"{names[one]} {names[other]}": tally for (one, other), tally in tallies.items()},
+        "tallies": {f"{names[one]} {names[other]}": tally for (one, other), tally in sorted(tallies.items())},
     }
 
 
-def _resumed(out: Path, rungs: Sequence[Anchor], about: Mapping[str, str]) -> tuple[int, Tallies]:
-    """The rounds and tallies of an earlier calibration under the same conditions; else none."""
-    fresh: Tallies = {pair: [0] * 5 for pair in matchups(rungs)}
+def _resumed(out: Path, rungs: Sequence[Anchor], about: Mapping[str, str]) -> Tallies:
+    """What an earlier calibration under the same conditions played among these rungs; no pairs where it didn't."""
+    tallies: Tallies = {pair: [0] * 5 for pair in matchups(rungs)}
     if not out.exists():
-        return 0, fresh
+        return tallies
     record = json.loads(out.read_text())
-    there = [Anchor(each["name"], each["options"], each["nodes"]) for each in record["rungs"]]
-    same = [Anchor(rung.name, dict(rung.options), rung.nodes) for rung in rungs] == there
-    if not same or any(record[name] != about[name] for name in ("stockfish", "openings")):
-        raise UsageError(f"{out} holds a ladder of other rungs, another Stockfish or another book: give another --out")
-    return record["rounds"], {pair: list(tally) for pair, tally in zip(fresh, record["tallies"].values(), strict=True)}
+    if any(record[name] != about[name] for name in ("stockfish", "openings")):
+        raise UsageError(f"{out} holds a ladder of another Stockfish or another book: give another --out")
+    there = {(each["name"], each["nodes"], *sorted(each["options"].items())) for each in record["rungs"]}
+    index = {
+        rung.name: i for i, rung in enumerate(rungs) if (rung.name, rung.nodes, *sorted(rung.options.items())) in there
+    }
+    for names, tally in record["tallies"].items():
+        one, other = names.split()
+        if one in index and other in index:
+            tallies[index[one], index[other]] = list(tally)
+    return tallies
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -58,7 +58,9 @@ def load(path: Path | None = None) -> Book:
         where = f"the book {place}, line {number}"
         board = _position(text, where)
         if (name := board.epd()) in seen:
-            raise UsageError(f"{where}: the position of line {seen[name]} again; an opening may be there once: delete it")
+            raise UsageError(
+                f"{where}: the position of line {seen[name]} again; an opening may be there once: delete it"
+            )
         seen[name] = number
         fens[name] = board.fen()
     held = [name for name in fens if _hash(name) % _HELD_OUT == 0]
@@ -125,8 +127,8 @@ def _text(place: Path) -> str:
         raise UsageError(f"no book at {place}: give a file of EPD or FEN lines, or none for the packaged one") from None
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise UsageError(
-            f"the book {place} cannot be read ({error}): it must be a text of EPD or FEN lines, packed only if its name "
-            "ends in .gz"
+            f"the book {place} cannot be read ({error}): it must be a text of EPD or FEN lines, packed only if its "
+            "name ends in .gz"
         ) from None
 
 
@@ -142,7 +144,7 @@ def _position(text: str, where: str) -> chess.Board:
     except ValueError as error:
         raise UsageError(f"{where}: {text[:100]!r} is no EPD or FEN ({error}): mend or delete the line") from None
     if status := board.status():
-        faults = str(status).removeprefix("Status.").lower().replace("|", ", ")
+        faults = ", ".join(str(fault.name).lower().replace("_", " ") for fault in chess.Status if fault & status)
         raise UsageError(f"{where}: {text[:100]!r} is no legal position ({faults}): mend or delete the line")
     if outcome := board.outcome(claim_draw=True):
         how = outcome.termination.name.lower().replace("_", " ")

