@@ -19,7 +19,8 @@ __all__ = ["Literal", "marked", "number", "numbers"]
 # Decimal digits, and a suffix as in Rust's `1.5f32`. Other bases are masks and colours more often than quantities.
 _LITERAL = re.compile(r"(\d[\d_]*(?:\.\d[\d_]*|\.)?(?:[eE][+-]?\d+)?)_?([iuf](?:8|16|32|64|128|size))?")
 _MARK = re.compile(r"(?:#|//)\s*tune\b")
-_NAME = re.compile(r"([\w.]+)\W*$")  # the last word before a number is what it is called
+# The last word before a number is what it is called; its type is none, as in Rust's `const TEMPO: i32 = 10`.
+_NAME = re.compile(r"([\w.]+)(?:\s*:\s*(?:[iuf](?:8|16|32|64|128|size)|int|float))?\W*$")
 _NAMED = 80  # characters before it that are looked at
 
 

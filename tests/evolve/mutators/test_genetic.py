@@ -314,7 +314,7 @@ def test_marks_are_put_into_the_text_and_keep_their_digits_where_they_stay() -> 
     rust = "const X: f32 = 1.5f32; // tune\nconst Y: i64 = 40;\n"
     found = marks(Genome({"a.py": text, "b.rs": rust, "c.txt": "1  # tune", "d.py": "def f(:  # tune\n"}))
     assert [(n.name, n.value, n.whole) for n in found.all] == [
-        ("`A`", 3.14159265358979, False), ("`B`", -7, True), ("`A`", 2000, True), ("`f32`", 1.5, False),
+        ("`A`", 3.14159265358979, False), ("`B`", -7, True), ("`A`", 2000, True), ("`X`", 1.5, False),
     ]  # fmt: skip
     child = found.put([3.14159265358979, 2.6, 1999.7, -0.25])
     assert child is not None
