@@ -196,13 +196,13 @@ class Search:
     def negamax(self, board, depth, ply, alpha, beta):
         """The score of a node for its side to move, exact inside (alpha, beta)."""
         checked = board.is_check()
+        if ply and self.is_draw(board, checked):
+            return 0
         depth += checked
         if depth <= 0 or ply >= DEEPEST:
             return self.quiesce(board, ply, alpha, beta)
         self.tick()
         key = key_of(board)
-        if ply and self.is_draw(board, key, checked):
-            return 0
         known, bound, score, first = self.table.get(key, (-1, 0, 0, None))
         if abs(score) > MOST:  # mates are counted from the root here and from the node in the table
             score -= ply if score > 0 else -ply
@@ -300,13 +300,13 @@ class Search:
 
         return sorted(moves, key=rank, reverse=True)
 
-    def is_draw(self, board, key, checked):
+    def is_draw(self, board, checked):
         """Fifty moves without progress, a position that was there before, or too little to mate with."""
         quiet = board.halfmove_clock
         if quiet >= 100 and not (checked and not any(board.generate_legal_moves())):
             return True
         dead = not board.pawns | board.rooks | board.queens and board.occupied.bit_count() <= 3
-        return dead or (quiet >= 4 and key in self.path[-quiet:])
+        return dead or (quiet >= 4 and key_of(board) in self.path[-quiet:])
 
     def tick(self):
         """Counts a node, looks at the clock and listens; raises Stop."""
@@ -398,10 +398,12 @@ def read_limits(words, turn, came):
 
 
 def read(lines):
-    """Reads while the search runs; the end of input is a `quit`."""
-    for line in sys.stdin.buffer:
-        lines.put((time.perf_counter(), line.decode(errors="replace").strip()))
-    lines.put((time.perf_counter(), "quit"))
+    """Reads while the search runs, up to `quit` or the end of input, which is one."""
+    text = ""
+    while text != "quit":
+        line = sys.stdin.buffer.readline()
+        text = line.decode(errors="replace").strip() if line else "quit"
+        lines.put((time.perf_counter(), text))
 
 
 def main():

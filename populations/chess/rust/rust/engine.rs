@@ -706,15 +706,15 @@ impl Search {
     fn negamax(&mut self, p: &Position, depth: i32, ply: usize, mut alpha: i32, beta: i32) -> i32 {
         self.lines[ply].clear();
         let checked = p.in_check(p.turn);
+        if ply > 0 && self.is_draw(p, checked) {
+            return 0;
+        }
         let depth = if checked { depth + 1 } else { depth };
         if depth <= 0 || ply >= DEEPEST {
             return self.quiesce(p, ply, alpha, beta);
         }
         self.tick();
         if self.stopped {
-            return 0;
-        }
-        if ply > 0 && self.is_draw(p, checked) {
             return 0;
         }
         let (mut best_move, known) = self.recall(p.key, depth, ply, alpha, beta);
