@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Write};
-use std::sync::mpsc::{self, Receiver, TryRecvError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -619,8 +619,12 @@ struct Limits {
     endless: bool,
 }
 
-/// A line from the interface, and when it came.
-type Line = (Instant, String);
+/// Lines from the interface that nobody took yet, each with the time when it came.
+#[derive(Default)]
+struct Inbox {
+    lines: Mutex<VecDeque<(Instant, String)>>,
+    more: Condvar,
+}
 
 struct Search {
     table: Vec<Entry>,
@@ -632,14 +636,44 @@ struct Search {
     nodes: u64,
     limits: Limits,
     stopped: bool,
-    input: Receiver<Line>,
-    /// Lines that came while it searched, for later.
-    waiting: VecDeque<Line>,
+    inbox: Arc<Inbox>,
     closed: bool,
 }
 
+impl Inbox {
+    /// No thread can die with the lock, since a panic ends the process.
+    fn lock(&self) -> MutexGuard<VecDeque<(Instant, String)>> {
+        self.lines.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn put(&self, line: String) {
+        self.lock().push_back((Instant::now(), line));
+        self.more.notify_one();
+    }
+
+    fn take(&self) -> (Instant, String) {
+        let mut lines = self.lock();
+        loop {
+            match lines.pop_front() {
+                Some(line) => return line,
+                None => lines = self.more.wait(lines).unwrap_or_else(|poisoned| poisoned.into_inner()),
+            }
+        }
+    }
+
+    /// Every line of the input, up to its end, which is a `quit`.
+    fn fill(&self) {
+        let (mut input, mut line) = (io::stdin().lock(), Vec::new());
+        while input.read_until(b'\n', &mut line).unwrap_or(0) > 0 {
+            self.put(String::from_utf8_lossy(&line).trim().to_string());
+            line.clear();
+        }
+        self.put("quit".to_string());
+    }
+}
+
 impl Search {
-    fn new(input: Receiver<Line>) -> Search {
+    fn new(inbox: Arc<Inbox>) -> Search {
         Search {
             table: vec![NOTHING; entries(16)],
             history: vec![[[0; 64]; 64]; 2],
@@ -648,8 +682,7 @@ impl Search {
             nodes: 0,
             limits: Limits { depth: 1, nodes: u64::MAX, stop: None, begin: None, endless: false },
             stopped: false,
-            input,
-            waiting: VecDeque::new(),
+            inbox,
             closed: false,
         }
     }
@@ -677,10 +710,8 @@ impl Search {
             depth += 1;
         }
         while limits.endless && !self.stopped {
-            match self.input.recv() {
-                Ok(line) => self.hear(line),
-                Err(_) => self.close(),
-            }
+            std::thread::sleep(Duration::from_millis(1));
+            self.listen();
         }
         best
     }
@@ -906,27 +937,18 @@ impl Search {
         }
     }
 
+    /// Takes what concerns a search; the rest waits.
     fn listen(&mut self) {
-        loop {
-            match self.input.try_recv() {
-                Ok(line) => self.hear(line),
-                Err(TryRecvError::Empty) => return,
-                Err(TryRecvError::Disconnected) => return self.close(),
+        let inbox = self.inbox.clone();
+        inbox.lock().retain(|(_, line)| {
+            match line.as_str() {
+                "stop" => self.stopped = true,
+                "quit" => (self.stopped, self.closed) = (true, true),
+                "isready" => say("readyok"),
+                _ => return true,
             }
-        }
-    }
-
-    fn hear(&mut self, line: Line) {
-        match line.1.trim() {
-            "stop" => self.stopped = true,
-            "quit" => self.close(),
-            "isready" => say("readyok"),
-            _ => self.waiting.push_back(line),
-        }
-    }
-
-    fn close(&mut self) {
-        (self.stopped, self.closed) = (true, true);
+            false
+        });
     }
 }
 
@@ -1050,23 +1072,13 @@ fn resize(search: &mut Search, words: &[&str]) {
 }
 
 fn main() {
-    let (sender, input) = mpsc::channel();
-    // Reads while the search runs; its end closes the channel.
-    std::thread::spawn(move || {
-        for line in io::stdin().lock().split(b'\n').map_while(Result::ok) {
-            let text = String::from_utf8_lossy(&line).into_owned();
-            if sender.send((Instant::now(), text)).is_err() {
-                return;
-            }
-        }
-    });
-    let mut search = Search::new(input);
+    let inbox = Arc::new(Inbox::default());
+    let filled = inbox.clone();
+    std::thread::spawn(move || filled.fill()); // reads while the search runs
+    let mut search = Search::new(inbox.clone());
     let (mut position, mut keys) = read_position(&["startpos"]).expect("the first position can be read");
     while !search.closed {
-        let (came, line) = match search.waiting.pop_front().or_else(|| search.input.recv().ok()) {
-            Some(line) => line,
-            None => return,
-        };
+        let (came, line) = inbox.take();
         let words: Vec<&str> = line.split_whitespace().collect();
         match words.first().copied().unwrap_or("") {
             "uci" => say(&format!(
