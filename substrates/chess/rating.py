@@ -178,3 +178,20 @@ def _joined(met: set[tuple[str, ...]], names: set[str]) -> None:
         reached |= more
     if apart := names - reached:
         raise ValueError(f"no chain of games joins {sorted(apart)} with {sorted(reached)}: no rating compares them")
+
+
+def head_to_head(
+    tally: Sequence[int], rng: np.random.Generator, level: float = 0.95, draws: int = 2000
+) -> Rating | None:
+    """How much stronger the one is whose pairs these are (how often 0, 1/4, 1/2, 3/4, 1), by the logistic model and a
+    bootstrap over pairs; one win and one loss of half a pair are added, so that it stays finite. None without any."""
+    counts, pairs = np.asarray(tally, dtype=float), sum(tally)
+    if not pairs:
+        return None
+    scores, added = np.array(_SCORES), np.array([_PRIOR / 2, 0, 0, 0, _PRIOR / 2])
+    share = (counts + added) / (pairs + _PRIOR)
+    drawn = rng.multinomial(pairs, share, size=draws) + added
+    points = np.clip(drawn @ scores / drawn.sum(axis=1), 1e-6, 1 - 1e-6)
+    best, sample = (400 * np.log10(p / (1 - p)) for p in (share @ scores, points))
+    low, high = np.quantile(sample, [(1 - level) / 2, (1 + level) / 2])
+    return Rating(float(best), float(min(low, best)), float(max(high, best)), pairs)

@@ -1,29 +1,18 @@
-"""Engines that are trusted: Stockfish, found on this machine, as a referee and as an analyst."""
+"""An engine that is trusted, Stockfish, as a referee and as an analyst."""
 
 from __future__ import annotations
 
 import queue
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
-from substrates.chess.uci import Limit, Player, plain
+from substrates.chess.uci import Limit, Player, Reply, plain
 
-__all__ = ["Referees", "stockfish", "version_of"]
+__all__ = ["Referees", "version_of"]
 
-_PLACES = ("/usr/games/stockfish", "/usr/local/bin/stockfish")
-"""Where distributions put it; games are not on every PATH."""
-
-INSTALL = "apt-get install stockfish"
 _PATIENCE = 60.0
-
-
-def stockfish() -> Path | None:
-    """The program, with its links followed; None where there is none."""
-    found = shutil.which("stockfish") or next((place for place in _PLACES if Path(place).is_file()), None)
-    return None if found is None else Path(found).resolve()
 
 
 @lru_cache(maxsize=4)
@@ -57,9 +46,13 @@ class Referees:
             raise
         self._idle.put(player)
 
+    def reply(self, player: Player, position: str) -> Reply:
+        """Its best move, and what it thinks of it."""
+        return player.go(position, self._limit)
+
     def score(self, player: Player, position: str) -> int:
         """Centipawns for the side to move."""
-        return player.go(position, self._limit).info.score or 0
+        return self.reply(player, position).info.score or 0
 
     def close(self) -> None:
         while not self._idle.empty():
