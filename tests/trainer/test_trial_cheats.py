@@ -258,3 +258,10 @@ def test_answers_that_were_taken_back_are_refused(tiny: Corpus, warm: Bare) -> N
     )
     found = tried(changed("STEPS = 200", "STEPS = 5", LAST, body), tiny, warm)
     assert (found.status, found.reason) == ("refused", "it shortened the file of its answers")
+
+
+def test_an_accelerator_without_memory_left_is_said(tiny: Corpus, warm: Bare) -> None:
+    body = "session.start(model)\nraise torch.cuda.OutOfMemoryError('CUDA out of memory. Tried to allocate 2 GiB')"
+    found = tried(with_train(body), tiny, warm, SHORT)
+    assert (found.status, found.bits_per_byte) == ("crash", None)
+    assert "CUDA out of memory" in found.reason
