@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from evolve.errors import UsageError
 
-__all__ = ["Rating", "Rung", "bradley_terry", "expected", "fitted", "next_rung", "rated"]
+__all__ = ["Rating", "Rung", "bradley_terry", "expected", "fitted", "head_to_head", "next_rung", "rated"]
 
 Floats = NDArray[np.float64]
 

@@ -319,19 +319,19 @@ class Chess(Substrate):
         if self._ladder is not None or len(playing) < 2 or playing[0].stream != "select":
             return outcomes
         drawn = openings.drawn(self._book.played, playing[0].seed, _LEAGUE)
-        won: Counter[tuple[str, str]] = Counter()
-        games: dict[str, list[Pair]] = {case.lineage: [] for case in playing}
-        for one, other in combinations(playing, 2):
-            if one.genome == other.genome:
-                continue
-            for pair in self._fought(one, other, drawn, bench):
-                won[one.lineage, other.lineage] += pair.points  # type: ignore[assignment]
-                won[other.lineage, one.lineage] += 1 - pair.points  # type: ignore[assignment]
-                games[one.lineage].append(pair)
+        engines = {case.genome.digest: case for case in playing}  # copies of one are one
+        won: dict[tuple[str, str], float] = {}
+        games: dict[str, list[tuple[Game, bool]]] = {digest: [] for digest in engines}
+        for one, other in combinations(sorted(engines), 2):
+            for pair in self._fought(engines[one], engines[other], drawn, bench):
+                won[one, other] = won.get((one, other), 0.0) + pair.points
+                won[other, one] = won.get((other, one), 0.0) + 1 - pair.points
+                games[one] += [(pair.first, True), (pair.second, False)]
+                games[other] += [(pair.first, False), (pair.second, True)]
         elos = bradley_terry(won) if won else {}
         for case in playing:
-            evidence = {"play": play_of([(g, g is p.first) for p in games[case.lineage] for g in p.games])}
-            outcomes[case.lineage] = Outcome("ok", elos.get(case.lineage, 0.0), evidence=evidence)
+            digest = case.genome.digest
+            outcomes[case.lineage] = Outcome("ok", elos.get(digest, 0.0), evidence={"play": play_of(games[digest])})
         return outcomes
 
     def compare(self, incumbent: Case, challengers: Sequence[Case], bench: Bench) -> list[Bout]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from evolve.errors import UsageError
-from substrates.chess.rating import Rung, bradley_terry, expected, fitted, next_rung, rated
+from substrates.chess.rating import Rung, bradley_terry, expected, fitted, head_to_head, next_rung, rated
 
 SCORES = (0.0, 0.25, 0.5, 0.75, 1.0)
 LADDER = {f"r{i}": Rung(f"r{i}", 1300.0 + 120 * i, 4.0 * i) for i in range(8)}
@@ -193,3 +193,32 @@ def test_without_evalica_the_install_line_is_said(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "evalica", None)
     with pytest.raises(UsageError, match=r"pip install"):
         bradley_terry({("a", "b"): 1.0})
+
+
+# -- head to head ----------------------------------------------------------------------------------
+
+TALLIES = st.tuples(*[st.integers(0, 80)] * 5).filter(any)
+
+
+@given(TALLIES)
+def test_a_match_mirrors_and_holds_its_middle(tally: tuple[int, ...]) -> None:
+    one, other = head_to_head(tally, rng(), draws=50), head_to_head(tally[::-1], rng(), draws=50)
+    assert one is not None
+    assert other is not None
+    assert one.elo == pytest.approx(-other.elo, abs=1e-6)
+    assert one.low <= one.elo <= one.high
+    assert one.pairs == sum(tally)
+
+
+def test_no_match_is_no_difference() -> None:
+    assert head_to_head((0, 0, 0, 0, 0), rng()) is None
+
+
+def test_intervals_of_matches_hold_what_they_say() -> None:
+    dice, truth, held, matches = rng(4), 35.0, 0, 200
+    for _ in range(matches):
+        points = [score for _, score in pairs_of(truth, "level", {"level": Rung("level", 0.0, 0.0)}, 200, dice)]
+        tally = [points.count(score) for score in SCORES]
+        found = head_to_head(tally, dice, draws=400)
+        held += found is not None and found.low <= truth <= found.high
+    assert held >= binom.ppf(0.001, matches, 0.95)
