@@ -47,7 +47,7 @@ class Ended:
 
 
 def played(arm: str, seed: int, attempts: int, clock: float, audits: int, folder: Path, model: Sequence[str]) -> Ended:
-    """One run in `folder`. Raises RuntimeError with its last words where it ends with an error."""
+    """One run in `folder`. Raises RuntimeError with its last words where it ends with an error, or too early."""
     name = f"{arm}-{seed}"
     words = [
         "+domain=ml",
@@ -71,6 +71,8 @@ def played(arm: str, seed: int, attempts: int, clock: float, audits: int, folder
     if done.returncode:
         raise RuntimeError(f"{name}: {(done.stdout + done.stderr)[-2000:]}")
     headline = json.loads((folder / "out" / name / "headline.json").read_text(encoding="utf-8"))
+    if headline["ended"] is None:  # it waits to be gone on with, for a model that didn't answer, say
+        raise RuntimeError(f"{name} has not ended: {(done.stdout + done.stderr)[-2000:]}")
     figures = headline["figures"]
     return Ended(figures.get("gain", 0.0), headline["attempts"], headline["kept"], headline["failed"])
 
