@@ -10,6 +10,7 @@ import os
 import select
 import subprocess
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import FileIO
@@ -87,7 +88,8 @@ class Player:
         self._hears, self._answers = select.poll(), select.poll()
         self._hears.register(self._to, select.POLLOUT)
         self._answers.register(self._from, select.POLLIN | select.POLLHUP)
-        self._buffer = bytearray()
+        self._heard: deque[bytes] = deque()
+        self._begun = b""
         self._read = 0
 
     def handshake(self, options: Mapping[str, str | int], seconds: float) -> str:
@@ -129,8 +131,9 @@ class Player:
         self._say(f"position {position}\ngo perft {depth}", end)
         for line in self._lines(end, "'Nodes searched: N' after 'go perft'"):
             name, _, count = line.partition(":")
-            if name.strip().lower() == "nodes searched" and count.strip().isdigit():
-                return int(count)
+            counted = _number(count.strip(), None)
+            if name.strip().lower() == "nodes searched" and counted is not None:
+                return counted
         raise AssertionError
 
     def close(self) -> None:
@@ -159,11 +162,8 @@ class Player:
     def _lines(self, end: float, wanted: str) -> Iterator[str]:
         """Until the caller has what it wanted. Raises Fault at `end`, at the end of the program, and after too much."""
         while True:
-            line, found, rest = self._buffer.partition(b"\n")
-            if found:
-                self._buffer = rest
-                yield line.decode("utf-8", "replace").strip()
-                continue
+            while self._heard:
+                yield self._heard.popleft().decode("utf-8", "replace").strip()
             left = end - time.monotonic()
             if left <= 0 or not self._answers.poll(1000 * left):
                 raise Fault("late", f"no {wanted} in time")
@@ -172,7 +172,9 @@ class Player:
                 raise Fault("crash", f"it ended instead of {wanted}")
             if piece:
                 self._read += len(piece)
-                self._buffer += piece
+                # All lines of a piece at once: line by line, a flood of empty ones would cost its length squared.
+                *heard, self._begun = (self._begun + piece).split(b"\n")
+                self._heard.extend(heard)
             if self._read > _MOST:
                 raise Fault("flood", f"more than {_MOST:,} bytes instead of {wanted}")
 
