@@ -11,7 +11,7 @@ import chess
 
 from substrates.chess.uci import Fault, Info, Limit, Player
 
-__all__ = ["FAULTS", "Game", "Judge", "Ply", "Result", "Rules", "Side", "play"]
+__all__ = ["FAULTS", "Game", "Judge", "Ply", "Result", "Rules", "Side", "legal", "play"]
 
 Result = Literal["1-0", "0-1", "1/2-1/2"]
 Judge = Callable[[str], int]
@@ -110,7 +110,7 @@ def play(opening: str, white: Side, black: Side, rules: Rules, judge: Judge | No
         except Fault as fault:
             return lost(board.turn, fault.kind, fault.reason)
         plies.append(Ply(reply.move, reply.seconds, reply.info))
-        move = _read(board, reply.move)
+        move = legal(board, reply.move)
         if move is None:
             end = "null" if reply.move in ("0000", "(none)", "") else "illegal"
             return lost(board.turn, end, f"{reply.move[:12]!r} is no move in {board.fen()}")
@@ -133,12 +133,14 @@ def _natural(board: chess.Board) -> tuple[Result, str] | None:
     return None
 
 
-def _read(board: chess.Board, word: str) -> chess.Move | None:
+def legal(board: chess.Board, word: str) -> chess.Move | None:
+    """The move that UCI writes so; None where it is none. Castling as the king's way onto its rook, which python-chess
+    would take, isn't: it reaches the other engine as it stands, and that one would then see another position."""
     try:
         move = chess.Move.from_uci(word)
     except ValueError:
         return None
-    return move if move and board.is_legal(move) else None
+    return move if move and board.is_legal(move) and board.uci(move) == word else None
 
 
 class _Looks:

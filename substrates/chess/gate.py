@@ -12,7 +12,7 @@ import chess
 
 from evolve.substrate import Bench
 from substrates.chess.engine import Contestant, Wrong
-from substrates.chess.game import Rules, Side, play
+from substrates.chess.game import Rules, Side, legal, play
 from substrates.chess.uci import Fault, Limit, Player
 
 __all__ = ["PERFT", "passed", "sampled"]
@@ -67,11 +67,7 @@ def sampled(seed: int) -> Sequence[str]:
 
 def _legal(player: Player, fen: str, limit: Limit) -> None:
     reply = player.go(f"fen {fen}", limit)
-    try:
-        legal = chess.Board(fen).is_legal(chess.Move.from_uci(reply.move))
-    except ValueError:
-        legal = False
-    if not legal:
+    if legal(chess.Board(fen), reply.move) is None:
         raise Wrong("invalid", f"its best move {reply.move[:12]!r} is none in {fen}")
 
 

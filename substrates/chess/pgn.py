@@ -8,7 +8,7 @@ from pathlib import Path
 import chess
 import chess.pgn
 
-from substrates.chess.game import Game
+from substrates.chess.game import Game, legal
 
 __all__ = ["Archive", "pgn_of"]
 
@@ -32,21 +32,20 @@ def pgn_of(game: Game, event: str, time_control: str) -> str:
                 game.end, "abandoned" if game.end in _ABANDONED else "rules infraction" if game.fault else "normal"
             ),
             "TerminationDetails": f"{game.end}: {game.reason}" if game.reason else game.end,
-            "PlyCount": str(len(game.plies)),
         }
     )
     for header in ("Site", "Date", "Round"):
         told.headers.pop(header, None)
     node: chess.pgn.GameNode = told
     for ply in game.plies:
-        try:
-            move = board.parse_uci(ply.move)
-        except ValueError:
+        move = legal(board, ply.move)
+        if move is None:
             break  # the one that lost it
         board.push(move)
         node = node.add_variation(move)
         score = "" if ply.info.score is None else f"{ply.info.score / 100:+.2f}/{ply.info.depth} "
         node.comment = f"{score}{ply.seconds:.3f}s"
+    told.headers["PlyCount"] = str(node.ply() - told.ply())
     return f"{told}\n\n"
 
 
