@@ -27,8 +27,7 @@ _SPARE = 120.0
 
 @dataclass(frozen=True)
 class Pair:
-    """`first`: the challenger has white; `second`: the other way. `void`: a trusted engine broke, so it says nothing.
-    `busy`: the share of its thinking time in which the challenger's side of the machine really worked, where known."""
+    """`first`: the challenger has white; `second`: the other way. `void`: a trusted engine broke, so it says nothing."""
 
     opening: str
     first: Game
@@ -90,7 +89,7 @@ class Table:
                     found[k] = self.pair(held, challenger, others(k), openings[k])
                     self.told(found[k])
 
-        if at_once == 1:
+        if min(at_once, len(openings)) <= 1:
             work()
         else:
             with ThreadPoolExecutor(min(at_once, len(openings))) as pool:
@@ -99,7 +98,7 @@ class Table:
         return [found[k] for k in sorted(found)]
 
     def pair(self, held: Bench, challenger: Contestant, other: Contestant, opening: str) -> Pair:
-        """Two games; where an engine broke in the first, it is started anew for the second."""
+        """Two games, both engines started anew for each."""
         first = self._game(held, challenger, other, opening, challenger_white=True)
         second = self._game(held, challenger, other, opening, challenger_white=False)
         void = any(_broke(game, contestant) for game in (first, second) for contestant in (challenger, other))

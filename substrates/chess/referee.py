@@ -37,14 +37,22 @@ class Referees:
         try:
             player = self._idle.get_nowait()
         except queue.Empty:
-            player = Player(plain([str(self._program)]), "referee")
-            player.handshake({"Threads": 1, "Hash": 16}, _PATIENCE)
+            player = self._started()
         try:
             yield player
         except BaseException:
             player.close()
             raise
         self._idle.put(player)
+
+    def _started(self) -> Player:
+        player = Player(plain([str(self._program)]), "referee")
+        try:
+            player.handshake({"Threads": 1, "Hash": 16}, _PATIENCE)
+        except BaseException:
+            player.close()
+            raise
+        return player
 
     def reply(self, player: Player, position: str) -> Reply:
         """Its best move, and what it thinks of it."""

@@ -193,7 +193,7 @@ def _read(line: str, before: Info) -> Info:
         elif word == "score" and value in ("cp", "mate"):
             said = _number(more[0], None)
             if said is not None:
-                score = said if value == "cp" else (_MATE - abs(said)) * (1 if said > 0 else -1)
+                score = said if value == "cp" else (_MATE - min(abs(said), _MATE)) * (1 if said > 0 else -1)
     return Info(depth, nodes, score)
 
 
