@@ -27,7 +27,7 @@ _SPARE = 120.0
 
 @dataclass(frozen=True)
 class Pair:
-    """`first`: the challenger has white; `second`: the other way. `void`: a trusted engine broke, so it says nothing."""
+    """`first`: the challenger has white; `second`: black. `void`: a trusted engine broke, so it says nothing."""
 
     opening: str
     first: Game
