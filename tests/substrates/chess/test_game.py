@@ -18,6 +18,7 @@ from substrates.chess.uci import Fault, Info, Limit
 LIMIT = Limit(movetime=1, patience=30.0)
 SHORT = Limit(movetime=1, patience=0.4)
 
+PLAIN = Rules()
 SHUFFLE = ("g1f3", "f3g1") * 4, ("g8f6", "f6g8") * 4
 ENDS = {
     "checkmate": (chess.STARTING_FEN, ("f2f3", "g2g4"), ("e7e5", "d8h4"), "0-1"),
@@ -29,7 +30,7 @@ ENDS = {
 
 
 def played(
-    white: str, black: str, opening: str = chess.STARTING_FEN, rules: Rules = Rules(), judge: Judge | None = None
+    white: str, black: str, opening: str = chess.STARTING_FEN, rules: Rules = PLAIN, judge: Judge | None = None
 ) -> Game:
     with player(white, "W") as one, player(black, "B") as other:
         return play(opening, Side(one, LIMIT), Side(other, LIMIT), rules, judge)
