@@ -29,6 +29,7 @@ PERFT = (
 
 _PERFT_SECONDS = 20.0
 _POSITIONS, _QUICK = 200, 5  # ms a move
+_LONGEST, _SHARE = 200, 0.05  # plies of a random game, and how many of them are taken: ten a game
 _FAST = Rules(plies=160)
 
 
@@ -51,18 +52,19 @@ def passed(contestant: Contestant, bench: Bench, seed: int) -> None:
 
 @lru_cache(maxsize=64)
 def sampled(seed: int) -> Sequence[str]:
-    """Positions of random games, all with a legal move, endings among them."""
+    """Positions of random games, all with a legal move, endings among them; several a game, for the judge's time is
+    the games' that run beside it."""
     rng, found = random.Random(seed), list[str]()
     while len(found) < _POSITIONS:
-        board, stop = chess.Board(), rng.randrange(4, 200)
-        for _ in range(stop):
+        board = chess.Board()
+        for _ in range(_LONGEST):
             moves = list(board.generate_legal_moves())
             if not moves or board.is_insufficient_material():
                 break
+            if rng.random() < _SHARE:
+                found.append(board.fen())
             board.push(rng.choice(moves))
-        if any(board.generate_legal_moves()):
-            found.append(board.fen())
-    return tuple(found)
+    return tuple(found[:_POSITIONS])
 
 
 def _legal(player: Player, fen: str, limit: Limit) -> None:
