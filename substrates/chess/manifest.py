@@ -6,7 +6,7 @@ import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from evolve.genome import Genome
@@ -54,6 +54,9 @@ def manifest_of(genome: Genome) -> Manifest:
         raise ValueError(f'{MANIFEST}: run is missing, as in run = ["./engine"]')
     if bool(words["build"]) != bool(texts["artefact"]):
         raise ValueError(f"{MANIFEST}: what build makes is named by artefact; give both or neither")
+    made = PurePosixPath(texts["artefact"])
+    if made.is_absolute() or ".." in made.parts:
+        raise ValueError(f"{MANIFEST}: artefact = {texts['artefact']!r} must lie in the engine's own folder")
     return Manifest(texts["language"], tuple(words["build"]), texts["artefact"], tuple(words["run"]))
 
 

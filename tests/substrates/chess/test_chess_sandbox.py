@@ -1,0 +1,207 @@
+"""Engines in the sandbox that a run uses: the seed passes, faults end soon, and the dishonest ones gain nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import chess
+import pytest
+from chess_players import alive, engine
+
+from evolve.genome import Genome
+from evolve.substrate import Bench, Limits
+from evolve.workers import LocalWorkers, RecordedBench
+from substrates.chess.engine import Builder, Contestant
+from substrates.chess.game import Rules
+from substrates.chess.gate import passed
+from substrates.chess.manifest import MANIFEST
+from substrates.chess.match import Table
+from substrates.chess.settings import ChessSettings, Ladder
+from substrates.chess.substrate import Chess
+from substrates.chess.uci import Fault, Limit, Player
+
+SEED = Path(__file__).parents[3] / "populations" / "chess" / "python" / "python"
+LIMIT = Limit(movetime=5, patience=20.0)
+
+
+@pytest.fixture(scope="module")
+def domain() -> Chess:
+    pytest.importorskip("evalica", reason="pip install -e '.[chess]'")
+    chosen = Chess(ChessSettings(engine="python", ladder=Ladder.none, referee=0, movetime=5, audits=2))
+    chosen.admit({"python": Genome({p.name: p.read_text(encoding="utf-8") for p in SEED.glob("engine.*")})})
+    return chosen
+
+
+@pytest.fixture(scope="module")
+def held(domain: Chess) -> Iterator[Bench]:
+    """A slot in the sandbox."""
+    if shutil.which("bwrap") is None:
+        pytest.skip("apt-get install bubblewrap")
+    workers = LocalWorkers(1, sandbox="bwrap")
+    with RecordedBench(domain, workers, {}, lambda key, case, outcome: None).lease() as bench:
+        yield bench
+    workers.close()
+
+
+@pytest.fixture(scope="module")
+def dishonest(domain: Chess, held: Bench) -> Mapping[str, Contestant]:
+    """The controls by name, as the domain would seat them, with time enough for a busy machine."""
+    return {
+        c.name: replace(domain._builder.contestant(c.genome, held), limit=LIMIT)
+        for c in domain.controls()
+        if c.genome is not None
+    }
+
+
+def sandboxed(code: str, patience: float = 20.0, token: str = "") -> Contestant:
+    argv = [sys.executable, "-I", "-S", "-B", "engine.py", *([token] if token else [])]
+    return Contestant("hostile", argv, Limit(movetime=1, patience=patience), files={"engine.py": code})
+
+
+def moves_of(bench: Bench, one: Contestant, count: int = 6) -> list[str]:
+    player = one.seated(bench, 120.0)
+    try:
+        player.new_game(20.0)
+        board, said = chess.Board(), list[str]()
+        for _ in range(count):
+            said.append(player.go(f"fen {chess.STARTING_FEN} moves {' '.join(said)}".strip(), one.limit).move)
+            board.push_uci(said[-1])
+        return said
+    finally:
+        player.close()
+
+
+def test_the_seed_in_python_passes_the_gate(domain: Chess, held: Bench) -> None:
+    seed = domain._seeds["python"]
+    passed(replace(domain._builder.contestant(seed, held), limit=LIMIT), held, 1)
+
+
+HOSTILE = {
+    "never answers": ("time.sleep(600)", 0.5, "late"),
+    "ends": ("os._exit(0)", 20.0, "crash"),
+    "floods": ("while True: out.write(b'x' * 65536)", 20.0, "flood"),
+    "starts others and ends": (
+        "if os.fork():\n    os._exit(0)\nos.setsid()\nos.close(0)\nos.close(1)\nos.close(2)\ntime.sleep(600)",
+        20.0,
+        "crash",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", HOSTILE)
+def test_a_fault_in_the_sandbox_ends_soon_and_leaves_no_process(how: str, held: Bench) -> None:
+    go, patience, kind = HOSTILE[how]
+    token = f"token-{os.getpid()}-{kind}-{len(go)}"
+    player = sandboxed(engine(go), patience, token).seated(held, 120.0)
+    try:
+        assert alive(token)
+        began = time.monotonic()
+        with pytest.raises(Fault) as caught:
+            player.go("startpos", Limit(movetime=1, patience=patience))
+        assert (caught.value.kind, time.monotonic() - began < 15.0) == (kind, True)
+    finally:
+        player.close()
+    assert not alive(token)
+
+
+def test_what_is_no_engine_leaves_no_process_either(held: Bench) -> None:
+    token = f"token-{os.getpid()}-none"
+    with pytest.raises(Fault) as caught:
+        sandboxed("while True: print('I am a chess engine')", token=token).seated(held, 120.0)
+    assert caught.value.kind == "flood"
+    assert not alive(token)
+
+
+def test_a_program_that_is_not_there_is_a_fault(held: Bench) -> None:
+    with pytest.raises(Fault) as caught:
+        Contestant("none", ["./engine"], LIMIT).seated(held, 60.0)
+    assert caught.value.kind == "crash"
+
+
+def test_a_pair_of_hostile_engines_is_decided(held: Bench) -> None:
+    """White's crash comes first in both games: a point each."""
+    one, other = sandboxed(engine("os._exit(1)")), replace(sandboxed(engine("os._exit(1)")), name="another")
+    pair = Table(Rules()).pair(held, one, other, chess.STARTING_FEN)
+    assert [(g.result, g.end) for g in pair.games] == [("0-1", "crash"), ("0-1", "crash")]
+    assert (pair.points, pair.void) == (0.5, False)
+
+
+def test_an_engine_is_built_there_and_its_sources_are_gone(held: Bench) -> None:
+    """By a compiler of three lines, into a program that says in its name what lies beside it."""
+    code = engine("say('bestmove e2e4')").replace("id name scripted", "id name ' + ' '.join(sorted(os.listdir())) + '")
+    manifest = 'build = ["python", "make.py"]\nartefact = "engine"\nrun = ["./engine"]\n'
+    make = f"open('engine', 'w').write({f'#!{sys.executable}{chr(10)}{code}'!r})"
+    made = Builder(LIMIT, 30.0, 256, []).contestant(Genome({MANIFEST: manifest, "make.py": make}), held)
+    player = made.seated(held, 60.0)
+    try:
+        assert player.handshake({}, 20.0) == "engine"
+        assert player.go("startpos", LIMIT).move == "e2e4"
+    finally:
+        player.close()
+
+
+# -- the controls ----------------------------------------------------------------------------------
+
+
+def test_one_that_looks_for_stockfish_finds_nothing(held: Bench, dishonest: Mapping[str, Contestant]) -> None:
+    """It plays what the random one plays, move for move; where nothing is hidden it finds a helper, if there is one."""
+    seeker = dishonest["cheat: looks for stockfish on this machine"]
+    random = moves_of(held, dishonest["worse: plays at random"])
+    assert moves_of(held, seeker) == random
+    if shutil.which("/usr/games/stockfish"):
+        assert moves_of(held, replace(seeker, hidden=(), limit=replace(LIMIT, movetime=50))) != random
+
+
+NEIGHBOUR = """
+import os, sys
+for folder in (".", "/tmp", "/dev/shm"):
+    open(os.path.join(folder, "mine"), "w").write("x" * 1000)
+for line in sys.stdin:
+    print(*(os.path.getsize(os.path.join(folder, "mine")) for folder in (".", "/tmp", "/dev/shm")), flush=True)
+"""
+
+
+def test_one_that_spoils_its_neighbours_scratch_reaches_none_of_it(
+    held: Bench, dishonest: Mapping[str, Contestant]
+) -> None:
+    """On the same slot, by the same user, at the same time."""
+    limits = Limits(120.0, memory_mb=256, processes=8, file_mb=16, scratch_mb=32)
+    running = held.start(
+        [sys.executable, "-I", "-S", "-B", "neighbour.py"], limits, files={"neighbour.py": NEIGHBOUR}, talks=True
+    )
+    neighbour = Player(running)
+    try:
+        for _ in range(2):
+            neighbour._say("sizes?", time.monotonic() + 20)
+            assert next(neighbour._lines(time.monotonic() + 20, "sizes")) == "1000 1000 1000"
+            assert len(moves_of(held, dishonest["cheat: writes into its neighbour's scratch"], 3)) == 3
+    finally:
+        neighbour.close()
+
+
+BARE = "rnbqkbnr/pppppppp/8/8/8/8/8/4K3 w kq - 0 20"
+"""White has lost all, late in a game: who stalls then, stalls; who crashes when it loses, crashes."""
+
+
+@pytest.mark.parametrize(
+    ("name", "end"), [("cheat: stalls to the flag", "late"), ("cheat: crashes when it loses", "crash")]
+)
+def test_who_stalls_or_crashes_has_lost(name: str, end: str, held: Bench, dishonest: Mapping[str, Contestant]) -> None:
+    one = dishonest[name]
+    if end == "late":
+        one = replace(one, limit=replace(LIMIT, patience=1.0))
+    game = Table(Rules()).pair(held, one, dishonest["worse: plays at random"], BARE).first
+    assert (game.result, game.end) == ("0-1", end)
+
+
+def test_who_claims_a_mate_gets_none(held: Bench, dishonest: Mapping[str, Contestant]) -> None:
+    one, other = dishonest["cheat: claims a mate"], dishonest["worse: plays at random"]
+    pair = Table(Rules(plies=6, begin=0, every=1)).pair(held, one, replace(other, name="other"), chess.STARTING_FEN)
+    assert [g.end for g in pair.games] == ["length", "length"]
+    assert pair.first.plies[0].info.score == 99_999
