@@ -7,6 +7,7 @@ the sandbox that it plays in, and what it claims of itself decides nothing.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import platform
 import shutil
@@ -16,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property, partial
 from importlib.resources import files
 from importlib.util import find_spec
@@ -56,7 +58,7 @@ from substrates.chess.rating import bradley_terry, head_to_head, next_rung, rate
 from substrates.chess.referee import Referees, version_of
 from substrates.chess.settings import ChessSettings, Ladder
 from substrates.chess.stockfish import found
-from substrates.chess.uci import Limit
+from substrates.chess.uci import Fault, Limit
 
 __all__ = ["Chess"]
 
@@ -81,9 +83,8 @@ class Chess(Substrate):
         self._own = tempfile.TemporaryDirectory(prefix="evolve-chess-")
         Path(self._own.name).chmod(0o755)
         self._book = openings.load(None if settings.openings is None else Path(settings.openings))
-        # Asked for now: more pairs than openings are said before anything is spent.
-        openings.drawn(self._book.held_out, 0, settings.audits)
-        openings.drawn(self._book.played, 0, settings.pairs)
+        _check_book(self._book, settings)
+        _ = self._stockfish  # asked for now: that it is missing is said before anything is spent
         scale = "on the ladder of node-limited Stockfish" if self._ladder else "within this run's league"
         self.metric = Metric(
             "elo",
@@ -169,7 +170,10 @@ class Chess(Substrate):
     def _remarks(self) -> Sequence[str]:
         if self._ladder is None or self._stockfish is None:
             return ()
-        wanted, here = self._ladder[2], version_of(self._stockfish)
+        try:
+            wanted, here = self._ladder[2], version_of(self._stockfish)
+        except Fault as fault:
+            raise UsageError(f"{self._stockfish} does not answer as stockfish does: {fault.reason}.") from None
         if wanted == here:
             return ()
         return (
@@ -211,8 +215,9 @@ class Chess(Substrate):
         return {
             "play": [s.movetime, s.margin, s.seconds, s.plies, s.referee, s.memory_mb],
             "openings": [openings.digest(self._book), "held out" if audit else "played"],
-            # Contests of a generation have a clock of their own; ratings are comparable over all.
-            "generation": generation if purpose == "confirm" else None,
+            # Contests of a generation have a clock of their own, and a league is played anew; ratings on the ladder
+            # are comparable over all.
+            "generation": generation if purpose == "confirm" or (self._ladder is None and not audit) else None,
             "pairs": s.audits if audit else s.pairs,
             "scale": state.get("seeds", {}) if audit else None,
             "ladder": None if self._ladder is None else self._ladder[2],
@@ -314,9 +319,12 @@ class Chess(Substrate):
 
     def measure(self, cases: Sequence[Case], bench: Bench) -> dict[str, Outcome]:
         """Each by its gauntlet; without a ladder all in a league, each two of them over the same openings."""
-        outcomes = super().measure(cases, bench)
+        if self._ladder is not None or any(case.stream != "select" for case in cases):
+            return super().measure(cases, bench)
+        # A stream of its own: what the gate says is remembered, and would be taken for the rating.
+        outcomes = super().measure([replace(case, stream="gate") for case in cases], bench)
         playing = [case for case in cases if outcomes[case.lineage].ok]
-        if self._ladder is not None or len(playing) < 2 or playing[0].stream != "select":
+        if not playing:
             return outcomes
         drawn = openings.drawn(self._book.played, playing[0].seed, _LEAGUE)
         engines = {case.genome.digest: case for case in playing}  # copies of one are one
@@ -389,8 +397,24 @@ def _check(settings: ChessSettings) -> None:
         "memory_mb": 16,
     }
     for key, floor in least.items():
-        if not getattr(settings, key) >= floor:
+        if not floor <= getattr(settings, key) < math.inf:
             raise UsageError(f"substrate.{key}={getattr(settings, key)} means nothing: give {floor:g} or more.")
+    if settings.games is not None and Path(settings.games).is_dir():
+        raise UsageError(f"substrate.games={settings.games} is a folder: name a file, as {settings.games}/games.pgn.")
+
+
+def _check_book(book: openings.Book, settings: ChessSettings) -> None:
+    """Each opening serves a matchup once."""
+    parts = (
+        ("audits", settings.audits, book.held_out, "held out for the audit"),
+        ("pairs", settings.pairs, book.played, "for contests"),
+    )
+    for key, wanted, part, what in parts:
+        if wanted > len(part):
+            raise UsageError(
+                f"substrate.{key}={wanted} is more than there are openings {what}: {len(part)}. Give at most so many, "
+                "or a larger book (substrate.openings)."
+            )
 
 
 def _slots() -> int:
