@@ -16,6 +16,7 @@ Start a run
   python -m evolve +domain=finance substrate.market.path=prices.csv   your own prices (docs/prices.md)
   python -m evolve +domain=command substrate.repository=PATH ...   any repository that measures (docs/repositories.md)
   python -m evolve +domain=ml                            programs that train a language model (docs/training.md)
+  python -m evolve +domain=chess                         engines that play chess (docs/chess.md)
   python -m evolve +domain=finance mutator=openai 'llm.models=[NAME]'   a language model rewrites (docs/models.md)
   python -m evolve +domain=finance mutator=openai llm=local   a small one on this machine, without a key
   python -m evolve -m +domain=finance seed=1,2,3         a sweep

@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from evolve.config import Settings
+from substrates.chess.settings import ChessSettings
 from substrates.finance.settings import FinanceSettings
 from substrates.ml.settings import MLSettings
 from substrates.rendering.settings import RenderingSettings
@@ -29,7 +30,7 @@ def flat(node: Any, prefix: str = "") -> dict[str, Any]:
 
 def shown(value: Any) -> str:
     if isinstance(value, list):
-        return f"[{', '.join(value)}]"
+        return f"[{', '.join(map(str, value))}]"
     if value == {}:
         return "{}"
     if isinstance(value, bool) or value is None:
@@ -46,7 +47,12 @@ def settings_of(schema: type[Any]) -> dict[str, Any]:
 def test_every_setting_is_explained_with_its_default() -> None:
     engine = settings_of(Settings)
     del engine["substrate"]
-    domains = {"Finance": FinanceSettings, "Machine learning": MLSettings, "Rendering": RenderingSettings}
+    domains = {
+        "Chess": ChessSettings,
+        "Finance": FinanceSettings,
+        "Machine learning": MLSettings,
+        "Rendering": RenderingSettings,
+    }
     wanted = {title: flat({"substrate": settings_of(schema)}) for title, schema in domains.items()}
     text = (DOCS / "configuration.md").read_text(encoding="utf-8")
     found: dict[str, dict[str, str]] = {"": {}, **{title: {} for title in domains}}
