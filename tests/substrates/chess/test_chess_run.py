@@ -37,8 +37,8 @@ SHORT = (
     "substrate.seconds=2",
     "substrate.pairs=1",
     "substrate.audits=2",
-    "substrate.plies=60",
-    "population.copies=2",
+    "substrate.plies=24",
+    "population.copies=1",
     "selection.rewrite=1",
     "acceptance.bouts=2",
     "run.generations=1",
@@ -119,8 +119,8 @@ MISTAKES = [
     ("substrate.openings=nowhere", "no book at nowhere: give a file of EPD or FEN lines"),
     ("substrate.games=bare", "substrate.games=bare is a folder: name a file"),
     ("acceptance.elo=[50,0]", "acceptance.elo=[50.0, 0.0] must be two numbers, the smaller first"),
-    ("population.path=bare", "The seed 'one-1' is no engine: engine.toml is missing"),
-    ("population.path=foreign", "The seed 'one-1' needs the program 'oddc', which is not here: install it, or"),
+    ("population.path=bare", "The seed 'one' is no engine: engine.toml is missing"),
+    ("population.path=foreign", "The seed 'one' needs the program 'oddc', which is not here: install it, or"),
 ]
 
 
