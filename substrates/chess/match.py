@@ -7,9 +7,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count
+from itertools import chain, count
 
 import numpy as np
 
@@ -19,10 +19,13 @@ from substrates.chess.game import Game, Judge, Result, Rules, Side, play
 from substrates.chess.referee import Referees
 from substrates.chess.uci import Fault, Player
 
-__all__ = ["Pair", "Table", "bout_of", "tally_of"]
+__all__ = ["Pair", "Seats", "Table", "bout_of", "tally_of"]
 
 _SPARE = 120.0
 """Seconds beyond the longest game that a seated program may live: it is ended by us, long before."""
+
+_SHIFT = 86_400.0
+"""Seconds that one may live which stays between games."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,35 @@ def bout_of(pairs: Sequence[Pair], last: bool = False) -> Bout:
     return Bout(len(counted), float(d.sum()), float((d * d).sum()), last, tally=tally_of(pairs))
 
 
+class Seats:
+    """The engines at one held slot. Those that are trusted stay between games: they would load for longer than they
+    play. A context: leaving it ends them."""
+
+    def __init__(self, held: Bench) -> None:
+        self._held = held
+        self._kept: dict[str, list[Player]] = {}
+
+    def __enter__(self) -> Seats:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for player in chain.from_iterable(self._kept.values()):
+            player.close()
+
+    def take(self, contestant: Contestant, seconds: float) -> Player:
+        """Seated and ready; one that isn't kept lives for `seconds` at most. Raises Fault."""
+        if kept := self._kept.get(contestant.name):
+            return kept.pop()
+        return contestant.seated(self._held, _SHIFT if contestant.trusted else seconds)
+
+    def leave(self, contestant: Contestant, player: Player, sound: bool) -> None:
+        """After its game, that was `sound` where nobody broke."""
+        if contestant.trusted and sound:
+            self._kept.setdefault(contestant.name, []).append(player)
+        else:
+            player.close()
+
+
 @dataclass(frozen=True)
 class Table:
     """Where pairs are played: by these rules, with these referees. `told` hears of every pair as it ends."""
@@ -80,13 +112,13 @@ class Table:
         numbers, lock = count(), threading.Lock()
 
         def work() -> None:
-            with bench.lease() as held:
+            with bench.lease() as held, Seats(held) as seats:
                 while True:
                     with lock:
                         k = next(numbers)
                     if k >= len(openings) or (k and time.monotonic() >= until):
                         return
-                    found[k] = self.pair(held, challenger, others(k), openings[k])
+                    found[k] = self.pair(seats, challenger, others(k), openings[k])
                     self.told(found[k])
 
         if min(at_once, len(openings)) <= 1:
@@ -97,36 +129,35 @@ class Table:
                     future.result()
         return [found[k] for k in sorted(found)]
 
-    def pair(self, held: Bench, challenger: Contestant, other: Contestant, opening: str) -> Pair:
-        """Two games, both engines started anew for each."""
-        first = self._game(held, challenger, other, opening, challenger_white=True)
-        second = self._game(held, challenger, other, opening, challenger_white=False)
+    def pair(self, seats: Seats, challenger: Contestant, other: Contestant, opening: str) -> Pair:
+        """Two games. An engine that isn't trusted is started anew for each."""
+        first = self._game(seats, challenger, other, opening, challenger_white=True)
+        second = self._game(seats, challenger, other, opening, challenger_white=False)
         void = any(_broke(game, contestant) for game in (first, second) for contestant in (challenger, other))
         return Pair(opening, first, second, void)
 
     def _game(
-        self, held: Bench, challenger: Contestant, other: Contestant, opening: str, challenger_white: bool
+        self, seats: Seats, challenger: Contestant, other: Contestant, opening: str, challenger_white: bool
     ) -> Game:
         white, black = (challenger, other) if challenger_white else (other, challenger)
-        with ExitStack() as stack:
-            sides: list[Side] = []
+        longest = (self.rules.plies // 2 + 2) * max(white.limit.patience, black.limit.patience) + _SPARE
+        seated: list[tuple[Contestant, Player]] = []
+        sound = False
+        try:
             for contestant in (white, black):
                 try:
-                    player = stack.enter_context(self._seated(held, contestant))
+                    seated.append((contestant, seats.take(contestant, longest)))
                 except Fault as fault:
                     result: Result = "0-1" if contestant is white else "1-0"
                     return Game(opening, white.name, black.name, (), result, fault.kind, fault.reason)
-                sides.append(Side(player, contestant.limit))
-            return play(opening, sides[0], sides[1], self.rules, stack.enter_context(self._judge()))
-
-    @contextmanager
-    def _seated(self, held: Bench, contestant: Contestant) -> Iterator[Player]:
-        longest = (self.rules.plies // 2 + 2) * contestant.limit.patience + _SPARE
-        player = contestant.seated(held, longest)
-        try:
-            yield player
+            sides = [Side(player, contestant.limit) for contestant, player in seated]
+            with self._judge() as judge:
+                game = play(opening, sides[0], sides[1], self.rules, judge)
+            sound = not game.fault
+            return game
         finally:
-            player.close()
+            for contestant, player in seated:
+                seats.leave(contestant, player, sound)
 
     @contextmanager
     def _judge(self) -> Iterator[Judge | None]:

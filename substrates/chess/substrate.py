@@ -52,7 +52,7 @@ from substrates.chess.findings import findings_of
 from substrates.chess.game import Game, Rules
 from substrates.chess.ladder import load_ladder
 from substrates.chess.manifest import MANIFEST, manifest_of
-from substrates.chess.match import Pair, Table, bout_of, tally_of
+from substrates.chess.match import Pair, Seats, Table, bout_of, tally_of
 from substrates.chess.pgn import Archive, pgn_of
 from substrates.chess.rating import bradley_terry, head_to_head, next_rung, rated
 from substrates.chess.referee import Referees, version_of
@@ -270,15 +270,16 @@ class Chess(Substrate):
         pairs: list[Pair] = []
         results: list[tuple[str, float]] = []
         until = time.monotonic() + self.settings.seconds
-        for opening in openings.drawn(self._book.played, case.seed, len(self._book.played)):
-            rung = next_rung(results, rungs)
-            pair = self._table.pair(bench, engine, seats[rung], opening)
-            self._table.told(pair)
-            if not pair.void:
-                pairs.append(pair)
-                results.append((rung, pair.points))
-            if time.monotonic() >= until:
-                break
+        with Seats(bench) as held:
+            for opening in openings.drawn(self._book.played, case.seed, len(self._book.played)):
+                rung = next_rung(results, rungs)
+                pair = self._table.pair(held, engine, seats[rung], opening)
+                self._table.told(pair)
+                if not pair.void:
+                    pairs.append(pair)
+                    results.append((rung, pair.points))
+                if time.monotonic() >= until:
+                    break
         rating = rated(results, rungs, np.random.default_rng(case.seed))
         if rating is None:
             raise RuntimeError("stockfish broke in every game of a gauntlet")

@@ -21,7 +21,7 @@ from substrates.chess.engine import Builder, Contestant
 from substrates.chess.game import Rules
 from substrates.chess.gate import passed
 from substrates.chess.manifest import MANIFEST
-from substrates.chess.match import Table
+from substrates.chess.match import Seats, Table
 from substrates.chess.settings import ChessSettings, Ladder
 from substrates.chess.substrate import Chess
 from substrates.chess.uci import Fault, Limit, Player
@@ -127,7 +127,7 @@ def test_a_program_that_is_not_there_is_a_fault(held: Bench) -> None:
 def test_a_pair_of_hostile_engines_is_decided(held: Bench) -> None:
     """White's crash comes first in both games: a point each."""
     one, other = sandboxed(engine("os._exit(1)")), replace(sandboxed(engine("os._exit(1)")), name="another")
-    pair = Table(Rules()).pair(held, one, other, chess.STARTING_FEN)
+    pair = Table(Rules()).pair(Seats(held), one, other, chess.STARTING_FEN)
     assert [(g.result, g.end) for g in pair.games] == [("0-1", "crash"), ("0-1", "crash")]
     assert (pair.points, pair.void) == (0.5, False)
 
@@ -196,12 +196,14 @@ def test_who_stalls_or_crashes_has_lost(name: str, end: str, held: Bench, dishon
     one = dishonest[name]
     if end == "late":
         one = replace(one, limit=replace(LIMIT, patience=1.0))
-    game = Table(Rules()).pair(held, one, dishonest["worse: plays at random"], BARE).first
+    game = Table(Rules()).pair(Seats(held), one, dishonest["worse: plays at random"], BARE).first
     assert (game.result, game.end) == ("0-1", end)
 
 
 def test_who_claims_a_mate_gets_none(held: Bench, dishonest: Mapping[str, Contestant]) -> None:
     one, other = dishonest["cheat: claims a mate"], dishonest["worse: plays at random"]
-    pair = Table(Rules(plies=6, begin=0, every=1)).pair(held, one, replace(other, name="other"), chess.STARTING_FEN)
+    pair = Table(Rules(plies=6, begin=0, every=1)).pair(
+        Seats(held), one, replace(other, name="other"), chess.STARTING_FEN
+    )
     assert [g.end for g in pair.games] == ["length", "length"]
     assert pair.first.plies[0].info.score == 99_999

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from substrates.chess.analysis import play_of, slips
 from substrates.chess.game import FAULTS, Game, Ply, Rules
-from substrates.chess.match import Pair, Table, bout_of, tally_of
+from substrates.chess.match import Pair, Seats, Table, bout_of, tally_of
 from substrates.chess.pgn import Archive
 from substrates.chess.referee import Referees, version_of
 from substrates.chess.uci import Fault, Info
@@ -77,7 +77,7 @@ BREAKS = engine(f"if n == 2: os._exit(1)\n{QUIET.strip()}")
 
 def test_scripted_engines_draw_a_pair_at_its_length() -> None:
     bench = PlainBench()
-    pair = table().pair(bench, contestant("a", HONEST), contestant("b", HONEST), chess.STARTING_FEN)
+    pair = table().pair(Seats(bench), contestant("a", HONEST), contestant("b", HONEST), chess.STARTING_FEN)
     assert [g.end for g in pair.games] == ["length", "length"]
     assert [(g.white, g.black) for g in pair.games] == [("a", "b"), ("b", "a")]
     assert (pair.points, pair.void) == (0.5, False)
@@ -86,7 +86,7 @@ def test_scripted_engines_draw_a_pair_at_its_length() -> None:
 
 def test_a_challenger_that_breaks_loses_both() -> None:
     pair = table().pair(
-        PlainBench(), contestant("a", BREAKS), contestant("b", HONEST, trusted=True), chess.STARTING_FEN
+        Seats(PlainBench()), contestant("a", BREAKS), contestant("b", HONEST, trusted=True), chess.STARTING_FEN
     )
     assert [g.end for g in pair.games] == ["crash", "crash"]
     assert (pair.points, pair.void) == (0.0, False)
@@ -98,7 +98,7 @@ def test_an_anchors_fault_voids_the_pair(code: str) -> None:
     """And an opponent's that isn't one of ours is won."""
     for trusted in (True, False):
         pair = table().pair(
-            PlainBench(), contestant("a", HONEST), contestant("b", code, trusted=trusted), chess.STARTING_FEN
+            Seats(PlainBench()), contestant("a", HONEST), contestant("b", code, trusted=trusted), chess.STARTING_FEN
         )
         assert all(g.fault for g in pair.games)
         assert (pair.points, pair.void) == (1.0, trusted)
@@ -107,7 +107,9 @@ def test_an_anchors_fault_voids_the_pair(code: str) -> None:
 
 def test_a_challengers_fault_beside_a_trusted_one_is_its_own() -> None:
     """The name of who lost decides, not who is in the pair."""
-    pair = table().pair(PlainBench(), contestant("a", "", trusted=False), contestant("b", HONEST, trusted=True), FOOLS)
+    pair = table().pair(
+        Seats(PlainBench()), contestant("a", "", trusted=False), contestant("b", HONEST, trusted=True), FOOLS
+    )
     assert [g.end for g in pair.games] == ["crash", "crash"]
     assert (pair.points, pair.void) == (0.0, False)
 
@@ -116,7 +118,7 @@ def test_nothing_is_left_of_a_match() -> None:
     token = f"token-{os.getpid()}-match"
     honest, breaks, stalls = (f"# {token}\n{code}" for code in (HONEST, BREAKS, engine("time.sleep(60)")))
     for code in (honest, breaks, stalls):
-        table().pair(PlainBench(), contestant("a", code, 0.3), contestant("b", honest, 0.3), chess.STARTING_FEN)
+        table().pair(Seats(PlainBench()), contestant("a", code, 0.3), contestant("b", honest, 0.3), chess.STARTING_FEN)
     assert not alive(token)
 
 
@@ -178,7 +180,7 @@ def test_a_referee_is_started_once_and_ends_games(tmp_path: Path) -> None:
     referees = Referees(program(tmp_path / token, JUDGE), 10)
     rules = Rules(plies=20, begin=1, every=1)
     with_judge = Table(rules, referees)
-    pair = with_judge.pair(PlainBench(), contestant("a", HONEST), contestant("b", HONEST), chess.STARTING_FEN)
+    pair = with_judge.pair(Seats(PlainBench()), contestant("a", HONEST), contestant("b", HONEST), chess.STARTING_FEN)
     assert [(g.result, g.end) for g in pair.games] == [("1-0", "referee"), ("1-0", "referee")]
     assert pair.points == 0.5
     assert len(alive_in(token)) == 1
