@@ -3,10 +3,10 @@
     pip install 'evolve[chess]'; apt-get install stockfish
     python -m benchmarks.chess_speed --games 40
 
-Stockfish against itself at `nodes=2000`, two games at once, no referee, the same openings. Ours plays in the sandbox, with
-its deadlines; the peer is what one writes with `chess.engine`'s async API. By turns, in rounds; the median ratio counts.
-The promise is 70 % of fastchess: 346 games a minute where it was measured, beside 239 of plain python-chess, so that the
-ratio that is wanted is 1.013. fastchess itself isn't installed here.
+Stockfish against itself at `nodes=2000`, two games at once, no referee, the same openings. Ours plays in the sandbox,
+with its deadlines; the peer is what one writes with `chess.engine`'s async API. By turns, in rounds; the median ratio
+counts. The promise is 70 % of fastchess: 346 games a minute where it was measured, beside 239 of plain python-chess, so
+that the ratio that is wanted is 1.013. fastchess itself isn't installed by this.
 """
 
 from __future__ import annotations

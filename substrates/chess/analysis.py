@@ -10,10 +10,10 @@ from typing import Any
 
 import chess
 
-from substrates.chess.game import Game
+from substrates.chess.game import Game, Ply
 from substrates.chess.referee import Referees
 
-__all__ = ["Slip", "play_of", "slips"]
+__all__ = ["Slip", "play_of", "plies_of", "slips"]
 
 _GAMES, _SLIPS, _CAP = 4, 6, 1500
 """Lost games that are looked through, moves that are told, and centipawns beyond which a game is decided anyway."""
@@ -57,7 +57,7 @@ def _of(game: Game, white: bool, referees: Referees) -> list[Slip]:
 
 def play_of(games: Sequence[tuple[Game, bool]]) -> dict[str, Any]:
     """How it played, by what it claims and by our clock: depth, nodes a second, time a move, how games ended."""
-    own = [ply for game, white in games for ply in game.plies[_first(game, white) :: 2]]
+    own = [ply for game, white in games for ply in plies_of(game, white)]
     seconds = math.fsum(ply.seconds for ply in own)
     return {
         "ends": dict(Counter(game.end for game, _ in games)),
@@ -67,6 +67,6 @@ def play_of(games: Sequence[tuple[Game, bool]]) -> dict[str, Any]:
     }
 
 
-def _first(game: Game, white: bool) -> int:
-    """The index of that side's first ply."""
-    return 0 if (game.opening.split()[1] == "w") == white else 1
+def plies_of(game: Game, white: bool) -> Sequence[Ply]:
+    """That side's moves."""
+    return game.plies[0 if (game.opening.split()[1] == "w") == white else 1 :: 2]

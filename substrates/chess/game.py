@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import chess
 
-from substrates.chess.uci import Fault, Info, Limit, Player
+from substrates.chess.uci import Fault, Info, Limit, Player, Reply
 
 __all__ = ["FAULTS", "Game", "Judge", "Ply", "Result", "Rules", "Side", "legal", "play"]
 
@@ -85,6 +85,7 @@ def play(opening: str, white: Side, black: Side, rules: Rules, judge: Judge | No
     board, position = chess.Board(opening), f"fen {opening} moves"
     plies: list[Ply] = []
     looks = _Looks(rules)
+    clocks = {chess.WHITE: _Clock(white.limit), chess.BLACK: _Clock(black.limit)}
 
     def ended(result: Result, end: str, reason: str = "") -> Game:
         return Game(opening, white.player.name, black.player.name, tuple(plies), result, end, reason)
@@ -106,7 +107,7 @@ def play(opening: str, white: Side, black: Side, rules: Rules, judge: Judge | No
             return ended(said, "referee")
         side = white if board.turn == chess.WHITE else black
         try:
-            reply = side.player.go(position, side.limit)
+            reply = clocks[board.turn].asked(side, position)
         except Fault as fault:
             return lost(board.turn, fault.kind, fault.reason)
         plies.append(Ply(reply.move, reply.seconds, reply.info))
@@ -141,6 +142,26 @@ def legal(board: chess.Board, word: str) -> chess.Move | None:
     except ValueError:
         return None
     return move if move and board.is_legal(move) and board.uci(move) == word else None
+
+
+class _Clock:
+    """What an engine may take beyond its time a move, in a whole game: an answer that comes late uses it up, one that
+    comes early gives back, up to what there was. So nobody wins by taking a little more on every move."""
+
+    def __init__(self, limit: Limit) -> None:
+        self._limit = limit
+        self._share = (limit.movetime or 0) / 1e3
+        self._spare = self._most = limit.patience - self._share
+
+    def asked(self, side: Side, position: str) -> Reply:
+        """Raises Fault."""
+        if self._limit.movetime is None:
+            return side.player.go(position, self._limit)
+        reply = side.player.go(position, replace(self._limit, patience=self._share + self._spare))
+        self._spare = min(self._most, self._spare + self._share - reply.seconds)
+        if self._spare < 0:
+            raise Fault("late", f"{1e3 * reply.seconds:.0f} ms, and nothing left to spare")
+        return reply
 
 
 class _Looks:

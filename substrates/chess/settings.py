@@ -19,7 +19,7 @@ class ChessSettings:
 
     engine: str = "rust"  # or python; text, so that population.path can follow it
     movetime: int = 10  # ms that an engine is given for a move
-    margin: int = 150  # ms beyond it after which its answer is late, and lost
+    margin: int = 150  # ms beyond it that may be used in a whole game, by answers that come late; then it is lost
     seconds: float = 60.0
     pairs: int = 4  # pairs of games in one bout; the test looks after each bout
     audits: int = 200  # pairs on held-out openings, champion against seed

@@ -45,7 +45,7 @@ from evolve.substrate import (
     content_key,
 )
 from substrates.chess import gate, openings
-from substrates.chess.analysis import play_of, slips
+from substrates.chess.analysis import play_of, plies_of, slips
 from substrates.chess.controls import controls
 from substrates.chess.engine import Builder, Contestant, Wrong
 from substrates.chess.findings import findings_of
@@ -64,6 +64,12 @@ __all__ = ["Chess"]
 
 _PATIENCE = 60.0
 """Seconds for a move of a rung, whose strength is in its nodes: it is only late where the machine is broken."""
+
+_MORE = 1.15
+"""How many times its opponent's median time a move a challenger may take, where that is over its time. Honest engines
+stop before it; both see the same machine."""
+
+_SLOWER = "it takes more than its time on most moves: what it wins by that is no strength"
 
 _LEAGUE = 4
 """Pairs that each two champions play, where there is no ladder."""
@@ -183,8 +189,8 @@ class Chess(Substrate):
     def brief(self) -> str:
         s = self.settings
         return (
-            f"Make this chess engine stronger. It speaks UCI, has {s.movetime} ms for a move (an answer more than "
-            f"{s.margin} ms later loses the game) on one core, {s.memory_mb} MB, no network, no files, no other "
+            f"Make this chess engine stronger. It speaks UCI, has {s.movetime} ms for a move ({s.margin} ms more in "
+            f"a whole game, then it is lost; who takes more on most moves is refused) on one core, {s.memory_mb} MB, no network, no files, no other "
             f"program. It must keep `go perft`, `go movetime`, `ucinewgame` and the rest of the protocol right, "
             f"build, and never play an illegal move: all that is tested before a game. {MANIFEST} "
             "may not change. It is kept where it beats its parent in pairs of games from balanced openings; the "
@@ -295,6 +301,8 @@ class Chess(Substrate):
         drawn = openings.drawn(self._book.held_out, case.seed, case.conditions["pairs"])
         other = self._builder.contestant(seed, bench)
         pairs = self._table.pairs(bench, engine, lambda k: other, drawn)
+        if _slower(pairs, self.settings.movetime):
+            return Outcome("refused", evidence={"reason": _SLOWER})
         rating = head_to_head(tally_of(pairs), np.random.default_rng(case.seed))
         if rating is None:
             raise RuntimeError("no pair of an audit could be counted")
@@ -358,6 +366,8 @@ class Chess(Substrate):
             played = self._fought(challenger, incumbent, drawn, bench)
         except Wrong as wrong:
             return Bout(last=True, failed=wrong.status)
+        if _slower(played, s.movetime):
+            return Bout(last=True, failed="refused")
         clock = content_key(incumbent.genome.digest, challenger.genome.digest, incumbent.stream, incumbent.conditions)
         with self._lock:
             self._spent[clock] += sum(g.seconds for pair in played for g in pair.games)  # type: ignore[assignment]
@@ -378,6 +388,18 @@ class Chess(Substrate):
 
     def findings(self, record: Record) -> Findings:
         return findings_of(record)
+
+
+def _slower(pairs: Sequence[Pair], movetime: int) -> bool:
+    """Does the challenger take more than its time a move, and clearly more than its opponent beside it? What it wins
+    by that is no strength."""
+    taken: dict[bool, list[float]] = {True: [], False: []}
+    for pair in pairs:
+        for game in pair.games:
+            for side in (True, False):
+                taken[side] += [ply.seconds for ply in plies_of(game, white=side == (game is pair.first))]
+    own, other = (float(np.median(seconds)) if seconds else 0.0 for seconds in (taken[True], taken[False]))
+    return own > movetime / 1e3 and own > _MORE * other
 
 
 def _timed(pairs: Sequence[Pair]) -> dict[str, float]:
