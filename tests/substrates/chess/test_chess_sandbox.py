@@ -24,7 +24,7 @@ from substrates.chess.manifest import MANIFEST
 from substrates.chess.match import Seats, Table
 from substrates.chess.settings import ChessSettings, Ladder
 from substrates.chess.substrate import Chess
-from substrates.chess.uci import Fault, Limit, Player
+from substrates.chess.uci import Fault, Limit, Player, plain
 
 SEED = Path(__file__).parents[3] / "populations" / "chess" / "python" / "python"
 LIMIT = Limit(movetime=5, patience=20.0)
@@ -65,12 +65,16 @@ def sandboxed(code: str, patience: float = 20.0, token: str = "") -> Contestant:
 
 
 def moves_of(bench: Bench, one: Contestant, count: int = 6) -> list[str]:
-    player = one.seated(bench, 120.0)
+    return moves_by(one.seated(bench, 120.0), count)
+
+
+def moves_by(player: Player, count: int = 6) -> list[str]:
+    """Of both sides; then it is ended."""
     try:
         player.new_game(20.0)
         board, said = chess.Board(), list[str]()
         for _ in range(count):
-            said.append(player.go(f"fen {chess.STARTING_FEN} moves {' '.join(said)}".strip(), one.limit).move)
+            said.append(player.go(f"fen {chess.STARTING_FEN} moves {' '.join(said)}".strip(), LIMIT).move)
             board.push_uci(said[-1])
         return said
     finally:
@@ -134,7 +138,7 @@ def test_a_pair_of_hostile_engines_is_decided(held: Bench) -> None:
 
 def test_an_engine_is_built_there_and_its_sources_are_gone(held: Bench) -> None:
     """By a compiler of three lines, into a program that says in its name what lies beside it."""
-    code = engine("say('bestmove e2e4')").replace("id name scripted", "id name ' + ' '.join(sorted(os.listdir())) + '")
+    code = engine("say('bestmove e2e4')").replace('"id name scripted"', '"id name " + " ".join(sorted(os.listdir()))')
     manifest = 'build = ["python", "make.py"]\nartefact = "engine"\nrun = ["./engine"]\n'
     make = f"open('engine', 'w').write({f'#!{sys.executable}{chr(10)}{code}'!r})"
     made = Builder(LIMIT, 30.0, 256, []).contestant(Genome({MANIFEST: manifest, "make.py": make}), held)
@@ -150,12 +154,12 @@ def test_an_engine_is_built_there_and_its_sources_are_gone(held: Bench) -> None:
 
 
 def test_one_that_looks_for_stockfish_finds_nothing(held: Bench, dishonest: Mapping[str, Contestant]) -> None:
-    """It plays what the random one plays, move for move; where nothing is hidden it finds a helper, if there is one."""
+    """It plays what the random one plays, move for move; outside the sandbox it does find one, where there is one."""
     seeker = dishonest["cheat: looks for stockfish on this machine"]
     random = moves_of(held, dishonest["worse: plays at random"])
     assert moves_of(held, seeker) == random
     if shutil.which("/usr/games/stockfish"):
-        assert moves_of(held, replace(seeker, hidden=(), limit=replace(LIMIT, movetime=50))) != random
+        assert moves_by(Player(plain([sys.executable, "-I", "-c", str(seeker.files["engine.py"])]))) != random
 
 
 NEIGHBOUR = """
