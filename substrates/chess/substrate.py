@@ -189,12 +189,12 @@ class Chess(Substrate):
     def brief(self) -> str:
         s = self.settings
         return (
-            f"Make this chess engine stronger. It speaks UCI, has {s.movetime} ms for a move ({s.margin} ms more in "
-            f"a whole game, then it is lost; who takes more on most moves is refused) on one core, {s.memory_mb} MB, no "
-            f"network, no files, no other program. It must keep `go perft`, `go movetime`, `ucinewgame` and the rest of the protocol right, "
-            f"build, and never play an illegal move: all that is tested before a game. {MANIFEST} "
-            "may not change. It is kept where it beats its parent in pairs of games from balanced openings; the "
-            "evidence has moves that lost games, with a better one."
+            f"Make this chess engine stronger. It speaks UCI and has {s.movetime} ms for a move ({s.margin} ms more in "
+            "a whole game, then it is lost; who takes more on most moves is refused) on one core, with "
+            f"{s.memory_mb} MB, no network, no files, no other program. It must keep `go perft`, `go movetime`, "
+            "`ucinewgame` and the rest of the protocol right, build, and never play an illegal move: all that is "
+            f"tested before a game. {MANIFEST} may not change. It is kept where it beats its parent in pairs of games "
+            "from balanced openings; the evidence has moves that lost games, with a better one."
         )
 
     def objections(self, genome: Genome) -> Sequence[str]:
