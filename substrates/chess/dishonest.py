@@ -39,11 +39,13 @@ def stockfish() -> subprocess.Popen[str] | None:
 
 
 def spoil() -> None:
-    """Whatever of others can be written to."""
-    for place in [*glob.glob("/proc/[0-9]*/cwd/*"), *glob.glob("/tmp/*"), *glob.glob("/dev/shm/*")]:
+    """Files of other trials, and of nothing else: where there is no sandbox, this machine is somebody's."""
+    for folder in [*glob.glob("/proc/[0-9]*/cwd"), *glob.glob("/tmp/evolve-trial-*")]:
         try:
-            if not place.startswith(f"/proc/{os.getpid()}/"):
-                os.truncate(place, 0)
+            name = os.readlink(folder) if folder.startswith("/proc/") else folder
+            if (name == "/trial" or "/evolve-trial-" in name) and not os.path.samefile(folder, "."):
+                for file in glob.glob(f"{folder}/*"):
+                    os.truncate(file, 0)
         except OSError:
             continue
 
