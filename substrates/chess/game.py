@@ -55,7 +55,8 @@ class Ply:
 @dataclass(frozen=True)
 class Game:
     """From `opening` (FEN). `end`: checkmate, stalemate, material, repetition, fifty moves, length, referee, or one of
-    FAULTS, then with a `reason`, and it is the loser's."""
+    FAULTS, then with a `reason`, and it is the loser's. `processor`: CPU seconds of white's and of black's program in
+    all its life, start and waiting included; 0 where it isn't known, or goes on to live."""
 
     opening: str
     white: str
@@ -64,6 +65,7 @@ class Game:
     result: Result
     end: str
     reason: str = ""
+    processor: tuple[float, float] = (0.0, 0.0)
 
     @property
     def fault(self) -> bool:

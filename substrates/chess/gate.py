@@ -15,7 +15,7 @@ from substrates.chess.engine import Contestant, Wrong
 from substrates.chess.game import Rules, Side, legal, play
 from substrates.chess.uci import Fault, Limit, Player
 
-__all__ = ["PERFT", "passed", "sampled"]
+__all__ = ["PERFT", "passed", "sampled", "starting"]
 
 PERFT = (
     (chess.STARTING_FEN, 4, 197_281),
@@ -48,6 +48,12 @@ def passed(contestant: Contestant, bench: Bench, seed: int) -> None:
             game = play(chess.STARTING_FEN, Side(white, quick.limit), Side(black, quick.limit), _FAST)
         if game.fault:
             raise Wrong("invalid", f"a fast game with itself ended after {len(game.plies)} plies: {game.reason}")
+
+
+def starting(contestant: Contestant, bench: Bench) -> float:
+    """CPU seconds until it is ready for a game. Raises Wrong."""
+    with _seated(contestant, bench) as player:
+        return player.close()
 
 
 @lru_cache(maxsize=64)

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, count
 
 import numpy as np
@@ -81,12 +81,12 @@ class Seats:
             return kept.pop()
         return contestant.seated(self._held, _SHIFT if contestant.trusted else seconds)
 
-    def leave(self, contestant: Contestant, player: Player, sound: bool) -> None:
-        """After its game, that was `sound` where nobody broke."""
+    def leave(self, contestant: Contestant, player: Player, sound: bool) -> float:
+        """After its game, that was `sound` where nobody broke. Returns the CPU seconds of its life, if that is over."""
         if contestant.trusted and sound:
             self._kept.setdefault(contestant.name, []).append(player)
-        else:
-            player.close()
+            return 0.0
+        return player.close()
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class Table:
         white, black = (challenger, other) if challenger_white else (other, challenger)
         longest = (self.rules.plies // 2 + 2) * max(white.limit.patience, black.limit.patience) + _SPARE
         seated: list[tuple[Contestant, Player]] = []
-        sound = False
+        spent, game = [0.0, 0.0], None
         try:
             for contestant in (white, black):
                 try:
@@ -153,11 +153,10 @@ class Table:
             sides = [Side(player, contestant.limit) for contestant, player in seated]
             with self._judge() as judge:
                 game = play(opening, sides[0], sides[1], self.rules, judge)
-            sound = not game.fault
-            return game
         finally:
-            for contestant, player in seated:
-                seats.leave(contestant, player, sound)
+            for number, (contestant, player) in enumerate(seated):
+                spent[number] = seats.leave(contestant, player, game is not None and not game.fault)
+        return replace(game, processor=(spent[0], spent[1]))
 
     @contextmanager
     def _judge(self) -> Iterator[Judge | None]:

@@ -69,7 +69,9 @@ _MORE = 1.15
 """How many times its opponent's median time a move a challenger may take, where that is over its time. Honest engines
 stop before it; both see the same machine."""
 
-_SLOWER = "it takes more than its time on most moves: what it wins by that is no strength"
+_PONDERED, _TICK = 0.15, 0.02
+"""The share of its opponents' time that a challenger may compute in, and the seconds by which the kernel's account of a
+program may be off: an honest engine waits."""
 
 _LEAGUE = 4
 """Pairs that each two champions play, where there is no ladder."""
@@ -108,6 +110,7 @@ class Chess(Substrate):
         self._builder = Builder(limit, settings.build, settings.memory_mb, self._unseen())
         self._archive = None if settings.games is None else Archive(Path(settings.games))
         self._gated: dict[str, Wrong | None] = {}
+        self._starts: dict[str, float] = {}
         self._spent: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._seeds: Mapping[str, Genome] = {}
@@ -261,6 +264,7 @@ class Chess(Substrate):
             verdict: Wrong | None = None
             try:
                 gate.passed(engine, bench, int(content_key("gate", genome.digest)[:8], 16))
+                self._starts[genome.digest] = gate.starting(engine, bench)
             except Wrong as wrong:
                 verdict = wrong
             with self._lock:
@@ -301,8 +305,8 @@ class Chess(Substrate):
         drawn = openings.drawn(self._book.held_out, case.seed, case.conditions["pairs"])
         other = self._builder.contestant(seed, bench)
         pairs = self._table.pairs(bench, engine, lambda k: other, drawn)
-        if _slower(pairs, self.settings.movetime):
-            return Outcome("refused", evidence={"reason": _SLOWER})
+        if why := self._unfair(pairs, case.genome):
+            return Outcome("refused", evidence={"reason": why})
         rating = head_to_head(tally_of(pairs), np.random.default_rng(case.seed))
         if rating is None:
             raise RuntimeError("no pair of an audit could be counted")
@@ -366,7 +370,7 @@ class Chess(Substrate):
             played = self._fought(challenger, incumbent, drawn, bench)
         except Wrong as wrong:
             return Bout(last=True, failed=wrong.status)
-        if _slower(played, s.movetime):
+        if self._unfair(played, challenger.genome):
             return Bout(last=True, failed="refused")
         clock = content_key(incumbent.genome.digest, challenger.genome.digest, incumbent.stream, incumbent.conditions)
         with self._lock:
@@ -379,6 +383,15 @@ class Chess(Substrate):
         with bench.lease() as held:
             engine, opponent = (self._builder.contestant(case.genome, held) for case in (one, other))
         return self._table.pairs(bench, engine, lambda k: opponent, drawn, at_once=_slots())
+
+    def _unfair(self, pairs: Sequence[Pair], genome: Genome) -> str:
+        """How the challenger took what isn't its own; empty where it didn't."""
+        if _slower(pairs, self.settings.movetime):
+            return "it takes more than its time on most moves: what it wins by that is no strength"
+        start = self._starts.get(genome.digest)
+        if start is not None and ponders(pairs, start):
+            return "it computes while its opponent, on the same core, has the move"
+        return ""
 
     def _tell(self, pair: Pair) -> None:
         if self._archive is not None:
@@ -400,6 +413,17 @@ def _slower(pairs: Sequence[Pair], movetime: int) -> bool:
                 taken[side] += [ply.seconds for ply in plies_of(game, white=side == (game is pair.first))]
     own, other = (float(np.median(seconds)) if seconds else 0.0 for seconds in (taken[True], taken[False]))
     return own > movetime / 1e3 and own > _MORE * other
+
+
+def ponders(pairs: Sequence[Pair], start: float) -> bool:
+    """Did the challenger compute for more than a part of its opponents' time? `start`: CPU seconds of its start."""
+    own = other = spent = 0.0
+    games = [(game, white) for pair in pairs for game, white in ((pair.first, True), (pair.second, False))]
+    for game, white in games:
+        own += sum(ply.seconds for ply in plies_of(game, white))
+        other += sum(ply.seconds for ply in plies_of(game, not white))
+        spent += game.processor[0 if white else 1]
+    return spent - own - len(games) * (start + _TICK) > _PONDERED * other
 
 
 def _timed(pairs: Sequence[Pair]) -> dict[str, float]:

@@ -69,12 +69,20 @@ class Reply:
     info: Info
 
 
+class Spent(Protocol):
+    """CPU seconds of a program that has ended, with all that it started."""
+
+    @property
+    def cpu_seconds(self) -> float: ...
+
+
 class Talk(Protocol):
     """A program's pipes, and its end: `evolve.jobs.Running` of a program that talks, or a plain process."""
 
     @property
     def talk(self) -> tuple[FileIO, FileIO] | None: ...
     def stop(self) -> None: ...
+    def result(self) -> Spent: ...
 
 
 class Player:
@@ -136,11 +144,12 @@ class Player:
                 return counted
         raise AssertionError
 
-    def close(self) -> None:
-        """Ends it with all that it started."""
+    def close(self) -> float:
+        """Ends it with all that it started. Returns the CPU seconds of its life."""
         self._running.stop()
         for file in (self._to, self._from):
             file.close()
+        return self._running.result().cpu_seconds
 
     def _ready(self, end: float) -> None:
         self._say("isready", end)
@@ -207,6 +216,11 @@ def plain(argv: list[str]) -> Talk:
     return _Plain(argv)
 
 
+@dataclass(frozen=True)
+class _Unknown:
+    cpu_seconds: float = 0.0
+
+
 class _Plain:
     def __init__(self, argv: list[str]) -> None:
         self._process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
@@ -218,3 +232,6 @@ class _Plain:
     def stop(self) -> None:
         self._process.kill()
         self._process.wait()
+
+    def result(self) -> _Unknown:
+        return _Unknown()

@@ -66,7 +66,7 @@ class Bubble:
         self._folders: list[int] = []
         self._gate: socket.socket | None = None
         self._init = self._first = -1
-        self._spent = 0.0
+        self._spent = self._unreaped = 0.0
         self._outer = self.exited = -1
         self._ended: dict[int, tuple[int, float]] = {}
 
@@ -129,6 +129,8 @@ class Bubble:
     def stop(self) -> None:
         """Kill whatever is left; returns when the last process is dead. Raises BrokenSandbox after 10 s."""
         if self._init >= 0:
+            if self._folders:
+                self._unreaped = _spent_in(self._folders[-1])
             _kill(self._init)
             if not wait_readable([self._init], _DEATH):
                 raise BrokenSandbox("processes of a trial could not be ended")
@@ -143,7 +145,8 @@ class Bubble:
         if self._outer not in self._ended:
             raise BrokenSandbox("bubblewrap could not be ended")
         code = os.waitstatus_to_exitcode(self._ended[self._outer][0])
-        spent = sum(cpu for _, cpu in self._ended.values()) - self._spent
+        # What is killed with its namespace is reaped by nobody who tells.
+        spent = max(sum(cpu for _, cpu in self._ended.values()), self._unreaped) - self._spent
         return (128 - code if code in _SIGNALS else code), max(0.0, round(spent, 6))
 
     def release(self) -> None:
@@ -190,6 +193,15 @@ class Bubble:
 def _with(environment: Mapping[str, str]) -> list[str]:
     """By env(1), after the change of user: LD_PRELOAD must not reach the shell and setpriv."""
     return ["/usr/bin/env", *(f"{name}={value}" for name, value in environment.items())] if environment else []
+
+
+def _spent_in(proc: int) -> float:
+    """CPU seconds of all processes of a /proc, and of those that they have waited for; to the kernel's ticks."""
+    found = 0
+    for pid in filter(str.isdigit, os.listdir(proc)):
+        fields = read_at(proc, f"{pid}/stat").rpartition(b")")[2].split()
+        found += sum(map(int, fields[11:15]))  # utime, stime, cutime, cstime
+    return found / os.sysconf("SC_CLK_TCK")
 
 
 def _open(path: str) -> int:

@@ -101,3 +101,21 @@ def test_nothing_is_left_open_here(sandbox: Sandbox) -> None:
     while count() > before and time.monotonic() < end:
         time.sleep(0.01)
     assert count() <= before
+
+
+def test_what_a_stopped_program_has_used_is_known(sandbox: Sandbox) -> None:
+    """Its children's time, too, whether they have ended or not."""
+    code = (
+        "import os, time\n"
+        "def burn():\n  while time.process_time() < 0.5: pass\n"
+        "if not os.fork(): burn(); os._exit(0)\n"
+        "os.wait()\n"
+        "if not os.fork(): burn(); print('so', flush=True); time.sleep(60)\n"
+        "os.wait()"
+    )
+    running, to, source = talking(sandbox, code)
+    assert heard(source) == b"so\n"
+    running.stop()
+    assert 0.9 < running.result().cpu_seconds < 5
+    to.close()
+    source.close()

@@ -7,7 +7,7 @@ import pytest
 
 from substrates.chess.game import Game, Ply, Rules, Side, play
 from substrates.chess.match import Pair
-from substrates.chess.substrate import _slower
+from substrates.chess.substrate import _slower, ponders
 from substrates.chess.uci import Fault, Info, Limit, Reply
 
 SHUFFLE = ("g1f3", "g8f6", "f3g1", "f6g8")
@@ -64,3 +64,12 @@ def test_who_takes_more_on_most_moves_is_slower(own: float, other: float, refuse
         return Game(chess.STARTING_FEN, "a", "b", plies, "1-0", "checkmate")
 
     assert _slower([Pair(chess.STARTING_FEN, game(own, other), game(other, own))], 10) == refused
+
+
+@pytest.mark.parametrize(("spent", "found"), [(0.0, False), (0.6, False), (0.64, False), (0.8, True), (1.1, True)])
+def test_who_computes_in_its_opponents_time_is_found_out(spent: float, found: bool) -> None:
+    """CPU seconds a game, of which its start takes 0.2 and its own moves 0.4; so do its opponent's."""
+    plies = tuple(Ply("e2e4", 0.01, Info()) for _ in range(80))
+    first = Game(chess.STARTING_FEN, "a", "b", plies, "1-0", "checkmate", processor=(spent, 9.0))
+    second = Game(chess.STARTING_FEN, "b", "a", plies, "1-0", "checkmate", processor=(9.0, spent))
+    assert ponders([Pair(chess.STARTING_FEN, first, second)], 0.2) == found

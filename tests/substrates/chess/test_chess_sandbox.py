@@ -19,7 +19,7 @@ from evolve.substrate import Bench, Limits
 from evolve.workers import LocalWorkers, RecordedBench
 from substrates.chess.engine import Builder, Contestant
 from substrates.chess.game import Rules
-from substrates.chess.gate import passed
+from substrates.chess.gate import passed, starting
 from substrates.chess.manifest import MANIFEST
 from substrates.chess.match import Seats, Table
 from substrates.chess.settings import ChessSettings, Ladder
@@ -171,10 +171,22 @@ for line in sys.stdin:
 """
 
 
+BRUTAL = """
+import glob
+for place in [*glob.glob('/proc/[0-9]*/cwd/*'), *glob.glob('/proc/[0-9]*/root/tmp/*'), *glob.glob('/tmp/*')]:
+    try:
+        os.truncate(place, 0)
+    except OSError:
+        pass
+say('bestmove e2e4')
+"""
+
+
 def test_one_that_spoils_its_neighbours_scratch_reaches_none_of_it(
     held: Bench, dishonest: Mapping[str, Contestant]
 ) -> None:
-    """On the same slot, by the same user, at the same time."""
+    """On the same slot, by the same user, at the same time; nor does one that tries every file it can name."""
+    brutal = sandboxed(engine(BRUTAL))
     limits = Limits(120.0, memory_mb=256, processes=8, file_mb=16, scratch_mb=32)
     running = held.start(
         [sys.executable, "-I", "-S", "-B", "neighbour.py"], limits, files={"neighbour.py": NEIGHBOUR}, talks=True
@@ -185,8 +197,32 @@ def test_one_that_spoils_its_neighbours_scratch_reaches_none_of_it(
             neighbour._say("sizes?", time.monotonic() + 20)
             assert next(neighbour._lines(time.monotonic() + 20, "sizes")) == "1000 1000 1000"
             assert len(moves_of(held, dishonest["cheat: writes into its neighbour's scratch"], 3)) == 3
+            assert len(moves_of(held, brutal, 1)) == 1
     finally:
         neighbour.close()
+
+
+DESKS = """
+import os, subprocess, sys
+for name in ("evolve-trial-own", "evolve-trial-other", "desk"):
+    os.mkdir("/tmp/" + name)
+    open(f"/tmp/{name}/file", "w").write("x" * 1000)
+open("/tmp/file", "w").write("x" * 1000)
+near = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, cwd="/tmp/desk")
+engine = [sys.executable, "-I", os.path.abspath("engine.py")]
+subprocess.run(engine, input=b"go\\n", cwd="/tmp/evolve-trial-own", check=True)
+near.kill()
+print(*(os.path.getsize(f"/tmp/{name}file") for name in ("", "desk/", "evolve-trial-own/", "evolve-trial-other/")))
+"""
+
+
+def test_without_a_sandbox_only_trials_are_spoiled(held: Bench, dishonest: Mapping[str, Contestant]) -> None:
+    """Such a machine is played here inside one: its other files, and where its people work, stay as they are."""
+    files = {**dishonest["cheat: writes into its neighbour's scratch"].files, "desks.py": DESKS}
+    limits = Limits(60.0, memory_mb=512, processes=16)
+    ran = held.run([sys.executable, "-I", "-B", "desks.py"], limits, files=files)
+    assert ran.ok, ran.stderr
+    assert ran.stdout.split()[-4:] == [b"1000", b"1000", b"1000", b"0"]
 
 
 BARE = "rnbqkbnr/pppppppp/8/8/8/8/8/4K3 w kq - 0 20"
@@ -211,3 +247,35 @@ def test_who_claims_a_mate_gets_none(held: Bench, dishonest: Mapping[str, Contes
     )
     assert [g.end for g in pair.games] == ["length", "length"]
     assert pair.first.plies[0].info.score == 99_999
+
+
+SHUFFLES = """
+import sys, threading, time
+def burn():
+    while True: pass
+for line in sys.stdin:
+    words = line.split()
+    if words[0] == "uci": print("uciok")
+    elif words[0] == "isready": print("readyok")
+    elif words[0] == "position": played = len(words) - words.index("moves") - 1
+    elif words[0] == "go":
+        if BURNS and threading.active_count() == 1: threading.Thread(target=burn, daemon=True).start()
+        time.sleep(0.2)
+        print("bestmove", ("g1f3", "g8f6", "f3g1", "f6g8")[played % 4])
+    sys.stdout.flush()
+"""
+
+
+def test_what_an_engine_computes_while_the_other_has_the_move_is_seen(held: Bench) -> None:
+    """By the kernel's account of its program; how much of that is too much is tested by figures."""
+    spent = {}
+    for burns in (False, True):
+        one, other = (sandboxed(SHUFFLES.replace("BURNS", str(burning))) for burning in (burns, False))
+        other = replace(other, name="other")
+        (pair,) = Table(Rules()).pairs(held, one, lambda k, other=other: other, [chess.STARTING_FEN])
+        assert [game.end for game in pair.games] == ["repetition", "repetition"]
+        assert pair.first.processor[1] + pair.second.processor[0] < 0.3
+        spent[burns] = pair.first.processor[0] + pair.second.processor[1]
+    assert spent[False] < 0.3
+    assert spent[True] > 2 * spent[False] + 0.1
+    assert starting(one, held) < 0.3
