@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from evolve.substrate import Findings, Outcome, Record, Table
+from collections import Counter
+
+from evolve.substrate import Chart, Findings, Outcome, Record, Table
 
 __all__ = ["findings_of"]
 
@@ -29,10 +31,11 @@ def findings_of(record: Record) -> Findings:
         "95 %",
         "pairs",
     )
-    tables = (Table("Champions", columns, tuple(rows)), *_broken(record))
+    tables = (Table("Champions", columns, tuple(rows)), *_broken(record), *_ends(record), *_slips(record))
+    charts = _ratings(record)
     if best is None:
         sentence = f"No evidence of a gain: none of {len(record.attempts)} attempts was kept and audited."
-        return Findings(sentence, helped=False, tables=tables)
+        return Findings(sentence, helped=False, tables=tables, charts=charts)
     name, (mean, low, high, pairs) = best
     what = "beats" if low > 0 else "cannot be shown to beat"
     sentence = (
@@ -40,7 +43,7 @@ def findings_of(record: Record) -> Findings:
         "games from openings that nobody chose by."
     )
     figures = {"gain": mean, "gain_low": low, "gain_high": high}
-    return Findings(sentence, score=mean, helped=low > 0, figures=figures, tables=tables)
+    return Findings(sentence, score=mean, helped=low > 0, figures=figures, tables=tables, charts=charts)
 
 
 def _gain(audit: Outcome | None) -> tuple[float, float, float, int] | None:
@@ -80,3 +83,41 @@ def _broken(record: Record) -> tuple[Table, ...]:
             counts[attempt.outcome.status, why] = counts.get((attempt.outcome.status, why), 0) + 1
     rows = sorted(((n, status, why) for (status, why), n in counts.items()), reverse=True)[:12]
     return (Table("Engines that played no game", ("attempts", "status", "why"), tuple(rows)),) if rows else ()
+
+
+def _ends(record: Record) -> tuple[Table, ...]:
+    """How the games of measured champions ended, once for each measurement."""
+    counts: Counter[str] = Counter()
+    for outcome in _measured(record):
+        counts.update(outcome.evidence.get("play", {}).get("ends", {}))
+    rows = tuple((end, count) for end, count in counts.most_common())
+    return (Table("How champions' games ended", ("end", "games"), rows),) if rows else ()
+
+
+def _slips(record: Record) -> tuple[Table, ...]:
+    """The moves that cost champions most, by the referee; the positions as FEN."""
+    found = {
+        (s["fen"], s["played"], s["better"], s["lost"]) for o in _measured(record) for s in o.evidence.get("slips", ())
+    }
+    rows = tuple(sorted(found, key=lambda slip: (-slip[3], slip[0]))[:8])
+    return (Table("Moves that lost games", ("position", "played", "better", "centipawns"), rows),) if rows else ()
+
+
+def _measured(record: Record) -> list[Outcome]:
+    """Each measurement once, however long it stood; copies of one engine share theirs."""
+    return list({id(o): o for outcomes in record.outcomes for o in outcomes.values()}.values())
+
+
+def _ratings(record: Record) -> tuple[Chart, ...]:
+    """Of the champion that stands highest at the end, over the generations."""
+    last = record.outcomes[-1] if record.outcomes else {}
+    rated = {name: o.score for name, o in last.items() if o.score is not None}
+    if len(record.outcomes) < 2 or not rated:
+        return ()
+    name = max(rated, key=lambda lineage: rated[lineage])
+    found = [outcomes.get(name) for outcomes in record.outcomes]
+    lines = [("rating", tuple(None if o is None else o.score for o in found))]
+    for key, said in (("elo_low", "95 % low"), ("elo_high", "95 % high")):
+        lines.append((said, tuple(None if o is None else o.metrics.get(key) for o in found)))
+    said = f"{name}, which stands highest at the end: Elo on this scale, with its interval."
+    return (Chart("Rating over generations", said, tuple(range(1, len(found) + 1)), "Elo", tuple(lines)),)
