@@ -24,6 +24,9 @@ __all__ = ["Pair", "Seats", "Table", "bout_of", "tally_of"]
 _SPARE = 120.0
 """Seconds beyond the longest game that a seated program may live: it is ended by us, long before."""
 
+_UNJUDGED = "no referee"
+"""The end of a game whose referee broke; nobody has lost it, and the pair is void."""
+
 _SHIFT = 86_400.0
 """Seconds that one may live which stays between games."""
 
@@ -133,7 +136,11 @@ class Table:
         """Two games. An engine that isn't trusted is started anew for each."""
         first = self._game(seats, challenger, other, opening, challenger_white=True)
         second = self._game(seats, challenger, other, opening, challenger_white=False)
-        void = any(_broke(game, contestant) for game in (first, second) for contestant in (challenger, other))
+        void = any(
+            game.end == _UNJUDGED or _broke(game, contestant)
+            for game in (first, second)
+            for contestant in (challenger, other)
+        )
         return Pair(opening, first, second, void)
 
     def _game(
@@ -151,8 +158,11 @@ class Table:
                     result: Result = "0-1" if contestant is white else "1-0"
                     return Game(opening, white.name, black.name, (), result, fault.kind, fault.reason)
             sides = [Side(player, contestant.limit) for contestant, player in seated]
-            with self._judge() as judge:
-                game = play(opening, sides[0], sides[1], self.rules, judge)
+            try:
+                with self._judge() as judge:
+                    game = play(opening, sides[0], sides[1], self.rules, judge)
+            except Fault as fault:  # an engine's own is a result; this is the referee's
+                return Game(opening, white.name, black.name, (), "1/2-1/2", _UNJUDGED, fault.reason)
         finally:
             for number, (contestant, player) in enumerate(seated):
                 spent[number] = seats.leave(contestant, player, game is not None and not game.fault)

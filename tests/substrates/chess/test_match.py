@@ -224,6 +224,15 @@ def test_a_referee_that_broke_is_not_asked_again(tmp_path: Path) -> None:
     referees.close()
 
 
+def test_a_referee_that_breaks_in_a_game_voids_the_pair(tmp_path: Path) -> None:
+    referees = Referees(program(tmp_path, engine("os._exit(1)")), 10)
+    with_judge = Table(Rules(plies=20, begin=2, every=1), referees)
+    pair = with_judge.pair(Seats(PlainBench()), contestant("a", HONEST), contestant("b", HONEST), chess.STARTING_FEN)
+    assert ([game.end for game in pair.games], pair.void) == (["no referee", "no referee"], True)
+    assert tally_of([pair]) == (0, 0, 0, 0, 0)
+    referees.close()
+
+
 def test_the_version_is_what_it_says(tmp_path: Path) -> None:
     assert version_of(program(tmp_path, engine("pass"))) == "scripted"
 
