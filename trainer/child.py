@@ -60,7 +60,9 @@ class _BadGenome(Exception):
 
 
 def _train(job: Job, ask: Board, say: Board) -> None:
-    importlib.import_module("torch._dynamo")  # the first optimiser would, for two seconds of the clock
+    # The first optimiser would import it, for two seconds of the clock; it makes a folder, which goes with this one.
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path.cwd() / ".inductor"))
+    importlib.import_module("torch._dynamo")
     say.set(Say.state, State.booted)
     while not ask.get(Ask.load):
         time.sleep(_ASLEEP)

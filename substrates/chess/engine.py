@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from evolve.evidence import Status
 from evolve.genome import Genome
-from evolve.substrate import Bench, Limits
+from evolve.substrate import Bench, Limits, Status
 from substrates.chess.manifest import MANIFEST, manifest_of
 from substrates.chess.uci import Limit, Player
 

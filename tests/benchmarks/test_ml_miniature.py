@@ -17,7 +17,7 @@ def test_both_train_by_turns() -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        found = paces(1, 1.0, SMALL)
+        found = paces(1, 4.0, SMALL)
     finally:
         torch.set_num_threads(before)
     [(our, their)] = found
