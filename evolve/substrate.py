@@ -259,6 +259,8 @@ class Substrate(ABC):
     """Does an outcome depend on the other champions?"""
     sandboxed: bool = False
     """Are genomes programs, that `bench.run` starts? Then preflight tests the sandbox too."""
+    paired: bool = False
+    """Are bouts pairs of games, with a tally? `acceptance.method=sprt` decides by nothing else."""
     accelerated: bool = False
     """Do trials want an accelerator? Then there is a slot for each, where the machine has any."""
 

@@ -23,7 +23,7 @@ from evolve.cli.night import fits
 from evolve.cli.options import printable
 from evolve.cli.passed import Passed
 from evolve.components import load
-from evolve.config import Server, Settings
+from evolve.config import Method, Server, Settings
 from evolve.errors import UsageError
 from evolve.genome import Genome
 from evolve.ledger import Entry, Ledger, LedgerError, RunTaken, check_name, compact, runs
@@ -81,6 +81,11 @@ def build(settings: Settings, seeds: Mapping[str, Genome] | None = None, *, rewr
     mutator: type[Mutator] | None = load("mutators", settings.mutator.name) if rewrites else None
     workers = load("workers", settings.workers.name)
     substrate: Substrate = load("substrates", settings.domain)(settings.substrate)
+    if settings.acceptance.method is Method.sprt and not substrate.paired:
+        raise UsageError(
+            f"acceptance.method=sprt decides by pairs of games, and the bouts of +domain={settings.domain} are none: "
+            "leave it out, or say acceptance.method=significant."
+        )
     asks = substrate.needs_model or (mutator is not None and mutator.needs_model)
     llm = _connected(settings, known_only=mutator is None) if asks else None
     with ExitStack() as undo:

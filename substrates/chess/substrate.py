@@ -82,6 +82,7 @@ class Chess(Substrate):
 
     schema = ChessSettings
     sandboxed = True
+    paired = True
 
     def __init__(self, settings: ChessSettings) -> None:
         if find_spec("chess") is None or find_spec("evalica") is None:

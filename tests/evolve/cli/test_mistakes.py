@@ -35,6 +35,8 @@ def _away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             [RUN, "run.generations=many"],
             "run.generations: Value 'many' of type 'str' could not be converted to Integer.",
         ),
+        ([RUN, "acceptance.method=sprt"], "bouts of +domain=finance are none: leave it out, or say acceptance.method="),
+        ([RUN, "acceptance.elo=[50,0]"], "acceptance.elo=[50.0, 0.0] must be two numbers, the smaller first"),
         ([RUN, "acceptance.method=lucky"], "acceptance.method: Invalid value 'lucky', expected one of [significant, "),
         ([RUN, "run.generations=0"], "run.generations=0 means nothing: give 1 or more."),
         ([RUN, "acceptance.level=2"], "acceptance.level=2.0 is no probability: give a number between 0 and 1."),
