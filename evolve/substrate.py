@@ -23,6 +23,7 @@ from evolve.evidence import Bout, Duel, Outcome, Status
 from evolve.findings import Chart, Findings, Table
 from evolve.genome import Genome
 from evolve.jobs import Bench, Given, Limits, Ran, Running
+from evolve.machine import processor_name
 from evolve.numbers import Number, Numbers
 from evolve.ruler import Clock, Metric
 
@@ -58,6 +59,7 @@ __all__ = [
     "Substrate",
     "Table",
     "content_key",
+    "processor_name",
 ]
 
 Purpose = Literal["select", "confirm", "audit"]

@@ -9,14 +9,12 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-import platform
 import shutil
 import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property, partial
 from importlib.resources import files
@@ -43,6 +41,7 @@ from evolve.substrate import (
     Record,
     Substrate,
     content_key,
+    processor_name,
 )
 from substrates.chess import gate, openings
 from substrates.chess.analysis import play_of, plies_of, slips
@@ -232,7 +231,7 @@ class Chess(Substrate):
             "scale": state.get("seeds", {}) if audit else None,
             "ladder": None if self._ladder is None else self._ladder[2],
             "evaluator": _evaluator(),
-            "hardware": _hardware(),
+            "hardware": processor_name(),
         }
 
     def advance(self, state: Mapping[str, Any], outcomes: Mapping[str, Outcome], attempts: Any) -> dict[str, Any]:
@@ -474,11 +473,3 @@ def _evaluator() -> str:
     """What decides a game: where this package's text changes, a new segment opens."""
     texts = [path.read_bytes() for path in sorted(Path(str(files("substrates.chess"))).glob("*.py"))]
     return hashlib.sha256(b"\0".join(texts)).hexdigest()[:16]
-
-
-def _hardware() -> str:
-    with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as stream:
-        for line in stream:
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.machine()

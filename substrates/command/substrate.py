@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-import platform
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -40,6 +39,7 @@ from evolve.substrate import (
     Status,
     Substrate,
     content_key,
+    processor_name,
 )
 from substrates.command import ends, words
 from substrates.command.auto import is_living, is_session_file, read_session
@@ -365,13 +365,6 @@ def _code() -> str:
     return digest.hexdigest()[:16]
 
 
-@cache
 def _hardware() -> str:
     """The class of machine: its processor and how many cores we may use."""
-    model = platform.machine()
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), model)
-    except OSError:
-        pass
-    return f"{model}, {len(os.sched_getaffinity(0))} cores"
+    return f"{processor_name()}, {len(os.sched_getaffinity(0))} cores"

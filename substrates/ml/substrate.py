@@ -36,6 +36,7 @@ from evolve.substrate import (
     Purpose,
     Record,
     Substrate,
+    processor_name,
 )
 from substrates.ml import gate, words
 from substrates.ml.controls import controls
@@ -291,10 +292,4 @@ def _evaluator() -> str:
 
 
 def _hardware(device: str) -> str:
-    if device == "cuda":
-        return device_name() or "cuda"
-    with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as stream:
-        for line in stream:
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return "cpu"
+    return (device_name() or "cuda") if device == "cuda" else processor_name()
