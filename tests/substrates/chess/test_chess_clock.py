@@ -5,9 +5,9 @@ from __future__ import annotations
 import chess
 import pytest
 
+from substrates.chess.fair import ponders, slower
 from substrates.chess.game import Game, Ply, Rules, Side, play
 from substrates.chess.match import Pair
-from substrates.chess.substrate import _slower, ponders
 from substrates.chess.uci import Fault, Info, Limit, Reply
 
 SHUFFLE = ("g1f3", "g8f6", "f3g1", "f6g8")
@@ -56,14 +56,14 @@ def test_early_answers_give_back_but_save_nothing_up() -> None:
     ("own", "other", "refused"),
     [(9.0, 9.0, False), (12.0, 9.0, True), (12.0, 11.5, False), (9.9, 5.0, False), (25.0, 13.0, True)],
 )
-def test_who_takes_more_on_most_moves_is_slower(own: float, other: float, refused: bool) -> None:
+def test_who_takes_more_on_most_moves_isslower(own: float, other: float, refused: bool) -> None:
     """ms a move, of 10: beside its opponent on the same machine."""
 
     def game(white: float, black: float) -> Game:
         plies = tuple(Ply("e2e4", (black if i % 2 else white) / 1e3, Info()) for i in range(40))
         return Game(chess.STARTING_FEN, "a", "b", plies, "1-0", "checkmate")
 
-    assert _slower([Pair(chess.STARTING_FEN, game(own, other), game(other, own))], 10) == refused
+    assert slower([Pair(chess.STARTING_FEN, game(own, other), game(other, own))], 10) == refused
 
 
 @pytest.mark.parametrize(("spent", "found"), [(0.0, False), (0.6, False), (0.64, False), (0.8, True), (1.1, True)])

@@ -26,6 +26,7 @@ chess = pytest.importorskip("chess", reason="pip install -e '.[chess]'")
 pytest.importorskip("evalica", reason="pip install -e '.[chess]'")
 Game = pytest.importorskip("substrates.chess.game").Game
 Pair = pytest.importorskip("substrates.chess.match").Pair
+opponents = pytest.importorskip("substrates.chess.opponents")
 substrate = pytest.importorskip("substrates.chess.substrate")
 
 ROOT = Path(__file__).parents[3]
@@ -53,7 +54,7 @@ FOREIGN = 'language = "odd"\nbuild = ["oddc", "engine.odd"]\nartefact = "engine"
 
 def needs_stockfish() -> None:
     try:
-        substrate.found()
+        opponents.found()
     except UsageError:
         pytest.skip("apt-get install stockfish")
 
@@ -165,13 +166,13 @@ def absent() -> Path:
     "given", [{}, {"referee": 0}, {"ladder": Ladder.none}], ids=["both wanted", "the ladder wanted", "a referee wanted"]
 )
 def test_without_stockfish_it_is_said_how_to_go_on(given: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(substrate, "found", absent)
+    monkeypatch.setattr(opponents, "found", absent)
     with pytest.raises(UsageError, match=r"apt-get install stockfish.*substrate\.ladder=none substrate\.referee=0"):
         substrate.Chess(ChessSettings(**given))
 
 
 def test_without_stockfish_a_league_needs_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(substrate, "found", absent)
+    monkeypatch.setattr(opponents, "found", absent)
     made = substrate.Chess(ChessSettings(ladder=Ladder.none, referee=0))
     assert "league" in made.metric.unit
 
@@ -180,7 +181,7 @@ def test_what_is_no_stockfish_is_named(tmp_path: Path, monkeypatch: pytest.Monke
     program = tmp_path / "stockfish"
     program.write_text("#!/bin/sh\necho hello\n")
     program.chmod(0o755)
-    monkeypatch.setattr(substrate, "found", lambda: program)
+    monkeypatch.setattr(opponents, "found", lambda: program)
     with pytest.raises(UsageError, match=r"does not answer as stockfish does: it (has ended|ended instead of uciok)"):
         substrate.Chess(ChessSettings()).admit({"python": seed("python")})
 

@@ -173,7 +173,9 @@ for line in sys.stdin:
 
 BRUTAL = """
 import glob
-for place in [*glob.glob('/proc/[0-9]*/cwd/*'), *glob.glob('/proc/[0-9]*/root/tmp/*'), *glob.glob('/tmp/*')]:
+others = os.path.join('/proc', '[0-9]*')
+seen = [os.path.join(others, 'cwd', '*'), os.path.join(others, 'root', 'tmp', '*'), os.path.join('/tmp', '*')]
+for place in [place for pattern in seen for place in glob.glob(pattern)]:
     try:
         os.truncate(place, 0)
     except OSError:
