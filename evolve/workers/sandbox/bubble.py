@@ -15,6 +15,7 @@ import signal
 import socket
 import struct
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from evolve.jobs import Limits
 from evolve.workers.sandbox.cover import cover
@@ -129,8 +130,8 @@ class Bubble:
     def stop(self) -> None:
         """Kill whatever is left; returns when the last process is dead. Raises BrokenSandbox after 10 s."""
         if self._init >= 0:
-            if self._folders:
-                self._unreaped = _spent_in(self._folders[-1])
+            with suppress(OSError):  # nothing may come before the kill
+                self._unreaped = _spent_in(self._folders[3]) if self._folders else 0.0
             _kill(self._init)
             if not wait_readable([self._init], _DEATH):
                 raise BrokenSandbox("processes of a trial could not be ended")
