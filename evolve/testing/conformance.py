@@ -116,7 +116,8 @@ class SubstrateConformance:
         workers.close()
         assert len(bouts) == 2
         assert all(isinstance(b, Bout) for b in bouts)
-        assert bouts[0] == bouts[1]
+        if substrate.deterministic:
+            assert bouts[0] == bouts[1]
 
     def test_numbers_that_were_moved_are_found_again(self) -> None:
         substrate, seeds = self.make()
