@@ -61,6 +61,11 @@ class Contest:
         return any(c.standing == "open" for c in self.challengers)
 
     @property
+    def promising(self) -> bool:
+        """Is one that is still open ahead so far? Only then is the contest worth another generation."""
+        return any(c.standing == "open" and (c.duel.mean or 0.0) > 0 for c in self.challengers)
+
+    @property
     def winner(self) -> Challenger | None:
         return next((c for c in self.challengers if c.standing == "keep"), None)
 
@@ -135,17 +140,19 @@ class Ring:
         return {name: genome for name, genome in others if name != lineage}
 
     def fight(self, contest: Contest) -> Contest:
-        """Bouts until a decision, or until this generation's bouts or the evidence are used up."""
+        """Bouts until a decision, or until this generation's bouts or clock, or the evidence, are used up."""
+        clock = self.substrate.clock.budget
         for left in reversed(range(self.bouts)):
             if not contest.open:
                 break
-            contest = self._bout(contest, left)
-            if all(c.duel.exhausted for c in contest.challengers if c.standing == "open"):
+            contest, used = self._bout(contest, left)
+            clock -= used
+            if clock <= 0 or all(c.duel.exhausted for c in contest.challengers if c.standing == "open"):
                 break
         return contest
 
-    def _bout(self, contest: Contest, left: int) -> Contest:
-        """One bout; `left`: how many may follow it."""
+    def _bout(self, contest: Contest, left: int) -> tuple[Contest, float]:
+        """One bout, and what it used of the clock; `left`: how many may follow it."""
         live = [i for i, c in enumerate(contest.challengers) if c.standing == "open"]
         base, *cases = self._cases(contest, live, contest.bouts)
         later = [self._cases(contest, live, contest.bouts + n) for n in range(1, left + 1)] if self.waits else []
@@ -153,7 +160,8 @@ class Ring:
         challengers = list(contest.challengers)
         for i, bout in zip(live, found, strict=True):
             challengers[i] = self._judge(challengers[i], challengers[i].duel.fold(bout), contest.alpha)
-        return replace(contest, challengers=_crown_one(challengers), bouts=contest.bouts + 1)
+        after = replace(contest, challengers=_crown_one(challengers), bouts=contest.bouts + 1)
+        return after, max((bout.clock for bout in found), default=0.0)
 
     @property
     def waits(self) -> bool:

@@ -52,7 +52,8 @@ class Bout:
     `last`: no more can be had under these conditions (an empty bout says so too). `failed`: the
     challenger broke in this bout, with this status. `exact`: a single difference of two scores without
     noise, whose sign decides. `tally`: how often each difference occurred, where only a few can, the worst for the
-    challenger first (pairs of games: five).
+    challenger first (pairs of games: five). `clock`: what it used of the clock that a contest has in a generation; 0
+    where bouts alone are counted.
     """
 
     count: int = 0
@@ -62,6 +63,7 @@ class Bout:
     failed: Status | None = None
     exact: bool = False
     tally: tuple[int, ...] = ()
+    clock: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tally", tuple(self.tally))  # a list, where it was JSON

@@ -1,4 +1,4 @@
-"""What a domain says at the end of a run: a sentence, figures, tables and charts; JSON throughout."""
+"""What a domain says at the end of a run: a sentence, figures, tables, charts and pictures; JSON throughout."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-__all__ = ["Chart", "Findings", "Table"]
+__all__ = ["Chart", "Findings", "Picture", "Table"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,18 @@ class Chart:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """An SVG document that the domain drew; a report shows it as an image, so nothing in it runs or is fetched.
+
+    `title`: of the section that it stands in, with others of that title; `said`: in one sentence, what is to be seen.
+    """
+
+    title: str
+    said: str
+    svg: str
+
+
+@dataclass(frozen=True)
 class Findings:
     """What is said at the end. `sentence`: in words, whether there is evidence that evolution helped.
 
@@ -49,6 +61,7 @@ class Findings:
     tables: tuple[Table, ...] = ()
     notes: tuple[str, ...] = ()
     charts: tuple[Chart, ...] = ()
+    pictures: tuple[Picture, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
@@ -69,4 +82,6 @@ class Findings:
             )
             for c in value.get("charts", ())
         )
-        return cls(**{**value, "tables": tables, "notes": tuple(value["notes"]), "charts": charts})
+        pictures = tuple(Picture(**picture) for picture in value.get("pictures", ()))
+        notes = tuple(value["notes"])
+        return cls(**{**value, "tables": tables, "notes": notes, "charts": charts, "pictures": pictures})

@@ -181,7 +181,7 @@ def _dethrone(state: State, outcomes: Mapping[str, Outcome], scribe: Scribe) -> 
 def _try(
     parts: Parts, state: State, ring: Ring, outcomes: Mapping[str, Outcome]
 ) -> tuple[list[Contest], list[Contest]]:
-    """Open contests first, then the chosen lineages' rewrites; returns (closed, still open), by lineage."""
+    """Open contests first, then the chosen lineages' rewrites; returns (closed, those that go on), by lineage."""
     segment = segment_of(ring.conditions)
     stale: list[Contest] = []
     old: list[Contest] = []
@@ -201,8 +201,9 @@ def _try(
     fought = [done for done in _side_by_side(jobs, parts.concurrency) if done is not None]
     fought.sort(key=lambda c: c.lineage)
     fought = _confirm(parts, ring, fought)
-    closed = [c for c in fought if not c.open] + stale
-    return sorted(closed, key=lambda c: (c.generation, c.lineage)), [c for c in fought if c.open]
+    going_on = [c for c in fought if c.promising]
+    closed = [c for c in fought if not c.promising] + stale
+    return sorted(closed, key=lambda c: (c.generation, c.lineage)), going_on
 
 
 def _side_by_side(jobs: Sequence[Callable[[], Contest | None]], at_once: int) -> list[Contest | None]:

@@ -20,7 +20,7 @@ import numpy as np
 
 from evolve.config import GenomeSettings
 from evolve.evidence import Bout, Duel, Outcome, Status
-from evolve.findings import Chart, Findings, Table
+from evolve.findings import Chart, Findings, Picture, Table
 from evolve.genome import Genome
 from evolve.jobs import Bench, Given, Limits, Ran, Running
 from evolve.machine import processor_name
@@ -50,6 +50,7 @@ __all__ = [
     "Number",
     "Numbers",
     "Outcome",
+    "Picture",
     "Purpose",
     "Ran",
     "Record",

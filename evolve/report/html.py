@@ -21,7 +21,7 @@ from evolve.report.changes import changes
 from evolve.report.figures import Figure
 from evolve.report.findings import cell
 from evolve.report.story import Story
-from evolve.substrate import Table
+from evolve.substrate import Picture, Table
 
 __all__ = ["headline", "page_of", "rendered", "shown", "spent"]
 
@@ -46,6 +46,7 @@ def page_of(ledger: Path, story: Story) -> str:
         headline=headline(story),
         facts=_facts(story),
         tables=[shown(table) for table in (*(said.tables if said else ()), *_models(story))],
+        pictures=_pictures(said.pictures if said else ()),
         notes=(*said.notes, *_left_out(story)) if said else (),
         kept=_kept(ledger, story),
         failures=_failures(story),
@@ -200,6 +201,15 @@ def shown(table: Table) -> _Cells:
         for i in range(len(table.columns))
     ]
     return _Cells(table.title, table.columns, [[cell(value) for value in row] for row in table.rows], numeric)
+
+
+def _pictures(pictures: Sequence[Picture]) -> dict[str, list[tuple[str, str]]]:
+    """By title: what each says, and its data as an address. An image runs no script, whatever is in it."""
+    by_title: dict[str, list[tuple[str, str]]] = {}
+    for one in pictures:
+        data = base64.b64encode(one.svg.encode()).decode()
+        by_title.setdefault(one.title, []).append((one.said, f"data:image/svg+xml;base64,{data}"))
+    return by_title
 
 
 def _kept(ledger: Path, story: Story) -> list[tuple[str, list[Mapping[str, Any]]]]:

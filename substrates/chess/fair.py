@@ -1,4 +1,4 @@
-"""Did an engine win by what isn't its own: time beyond its share, or its opponent's?"""
+"""Did an engine win by what isn't its own: time beyond its share, or its opponent's? And had it what is?"""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from substrates.chess.analysis import plies_of
+from substrates.chess.game import Game
 from substrates.chess.match import Pair
 
-__all__ = ["ponders", "slower", "unfair"]
+__all__ = ["contaminated", "ponders", "slower", "unfair"]
 
 _MORE = 1.15
 """How many times its opponent's median time a move a challenger may take, where that is over its time. Honest engines
@@ -18,6 +19,10 @@ stop before it; both see the same machine."""
 _PONDERED, _TICK = 0.15, 0.02
 """The share of its opponents' time that a challenger may compute in, and the seconds by which the kernel's account of a
 program may be off: an honest engine waits."""
+
+_HAD = 0.75
+"""The share of its time on the move that a program must have computed in, else the machine was busy with other work.
+"""
 
 
 def unfair(pairs: Sequence[Pair], movetime: int, start: float) -> str:
@@ -28,6 +33,15 @@ def unfair(pairs: Sequence[Pair], movetime: int, start: float) -> str:
     if ponders(pairs, start):
         return "it computes while its opponent, on the same core, has the move"
     return ""
+
+
+def contaminated(game: Game) -> bool:
+    """Had a program too little of a core while it was its move? Its start counts for it, so what is said is sure; of
+    one that lives on after the game nothing is known."""
+    return any(
+        0 < spent < _HAD * sum(ply.seconds for ply in plies_of(game, white)) - _TICK
+        for white, spent in zip((True, False), game.processor, strict=True)
+    )
 
 
 def slower(pairs: Sequence[Pair], movetime: int) -> bool:

@@ -3,24 +3,76 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from evolve.substrate import Chart, Findings, Outcome, Record, Table
+import chess
+import chess.svg
+import numpy as np
+
+from evolve.substrate import Chart, Findings, Outcome, Picture, Record, Table
+from substrates.chess.rating import Rating, Rung, head_to_head
 
 __all__ = ["findings_of"]
 
+_ERROR = 0.05
+"""Of the claim that the best champion beats its seed: shared by all that were audited, as any could have been it."""
 
-def findings_of(record: Record) -> Findings:
+_BROKEN, _CONTESTS, _SLIPS = 12, 20, 8
+"""Rows at most: of reasons, of contests, of slips."""
+
+_SEED = 1
+
+
+def findings_of(record: Record, rungs: Mapping[str, Rung] | None = None) -> Findings:
     """The champion that gained most against its seed on held-out openings; every champion in the table."""
-    rows, best = [], None
+    gains = _gains(record)
+    tables = (
+        _champions(record, gains),
+        *_contests(record),
+        *_cross(record, rungs),
+        *_ladder(record, rungs or {}),
+        *_ends(record),
+        *_broken(record),
+        *_slips(record),
+    )
+    said: dict[str, Any] = {
+        "tables": tables,
+        "charts": _ratings(record),
+        "pictures": _boards(record),
+        "notes": _contaminated(record),
+    }
+    if not gains:
+        return Findings(
+            f"No evidence of a gain: none of {len(record.attempts)} attempts was kept and audited.",
+            helped=False,
+            **said,
+        )
+    name, gain = max(gains.items(), key=lambda item: item[1].elo)
+    what = "beats" if gain.low > 0 else "cannot be shown to beat"
+    least = "95 % interval" if len(gains) == 1 else f"95 % interval, the best of {len(gains)} being told,"
+    sentence = (
+        f"{name} {what} its seed, by {gain.elo:+.0f} Elo ({least} {gain.low:+.0f} to {gain.high:+.0f}) in "
+        f"{gain.pairs} pairs of games from openings that nobody chose by."
+    )
+    figures = {"gain": gain.elo, "gain_low": gain.low, "gain_high": gain.high}
+    return Findings(sentence, score=gain.elo, helped=gain.low > 0, figures=figures, **said)
+
+
+def _gains(record: Record) -> dict[str, Rating]:
+    """By lineage, of the champions that are no seeds, each with an interval that holds for all of them together."""
+    tallies = {}
     for name, champion in sorted(record.final.items()):
-        seed = record.seeds[name]
         audit = record.audits.get((name, champion.digest))
-        attempts = [a for a in record.attempts if a.lineage == name]
-        kept = [a for a in attempts if a.verdict == "keep"]
-        gain = _gain(audit) if champion != seed else None
-        if gain is not None and (best is None or gain[1] > best[1][1]):
-            best = (name, gain)
-        rows.append((name, len(attempts), len(kept), *_first_and_last(record, name), *_said(gain)))
+        if champion != record.seeds[name] and audit is not None and sum(audit.evidence.get("tally", ())):
+            tallies[name] = audit.evidence["tally"]
+    distinct = len({record.final[name].digest for name in tallies})
+    level = 1 - _ERROR / max(1, distinct)
+    found = {name: head_to_head(tally, np.random.default_rng(_SEED), level) for name, tally in tallies.items()}
+    return {name: rating for name, rating in found.items() if rating is not None}
+
+
+def _champions(record: Record, gains: Mapping[str, Rating]) -> Table:
     columns = (
         "lineage",
         "attempts",
@@ -28,29 +80,15 @@ def findings_of(record: Record) -> Findings:
         "seed, Elo",
         "champion, Elo",
         "gain on held-out openings",
-        "95 %",
+        "interval",
         "pairs",
     )
-    tables = (Table("Champions", columns, tuple(rows)), *_broken(record), *_ends(record), *_slips(record))
-    charts = _ratings(record)
-    if best is None:
-        sentence = f"No evidence of a gain: none of {len(record.attempts)} attempts was kept and audited."
-        return Findings(sentence, helped=False, tables=tables, charts=charts)
-    name, (mean, low, high, pairs) = best
-    what = "beats" if low > 0 else "cannot be shown to beat"
-    sentence = (
-        f"{name} {what} its seed, by {mean:+.0f} Elo (95 % interval {low:+.0f} to {high:+.0f}) in {pairs} pairs of "
-        "games from openings that nobody chose by."
-    )
-    figures = {"gain": mean, "gain_low": low, "gain_high": high}
-    return Findings(sentence, score=mean, helped=low > 0, figures=figures, tables=tables, charts=charts)
-
-
-def _gain(audit: Outcome | None) -> tuple[float, float, float, int] | None:
-    if audit is None or not audit.ok or "gain" not in audit.metrics:
-        return None
-    m = audit.metrics
-    return m["gain"], m["gain_low"], m["gain_high"], round(m["pairs"])
+    rows = []
+    for name in sorted(record.final):
+        attempts = [a for a in record.attempts if a.lineage == name]
+        kept = sum(a.verdict == "keep" for a in attempts)
+        rows.append((name, len(attempts), kept, *_first_and_last(record, name), *_said(gains.get(name))))
+    return Table("Champions", columns, tuple(rows))
 
 
 def _first_and_last(record: Record, name: str) -> tuple[str, str]:
@@ -67,11 +105,62 @@ def _rating(outcome: Outcome | None) -> str:
     return f"{outcome.score:.0f} ({outcome.metrics['elo_low']:.0f} to {outcome.metrics['elo_high']:.0f})"
 
 
-def _said(gain: tuple[float, float, float, int] | None) -> tuple[str, str, str]:
+def _said(gain: Rating | None) -> tuple[str, str, str]:
     if gain is None:
         return "", "", ""
-    mean, low, high, pairs = gain
-    return f"{mean:+.0f}", f"{low:+.0f} to {high:+.0f}", str(pairs)
+    return f"{gain.elo:+.0f}", f"{gain.low:+.0f} to {gain.high:+.0f}", str(gain.pairs)
+
+
+def _contests(record: Record) -> tuple[Table, ...]:
+    """Child against parent: how often a pair gave the child 0, 1/2, 1, 3/2 and 2 points; the kept first."""
+    order = {"keep": 0, "undecided": 1, "discard": 2}
+    fought = [a for a in record.attempts if a.duel.count]
+    fought.sort(key=lambda a: (order.get(a.verdict, 3), -a.duel.count))
+    rows = []
+    for a in fought[:_CONTESTS]:
+        rating = head_to_head(a.duel.tally, np.random.default_rng(_SEED))
+        elo = "" if rating is None else f"{rating.elo:+.0f} ({rating.low:+.0f} to {rating.high:+.0f})"
+        pairs = "-".join(map(str, a.duel.tally))
+        rows.append((a.generation + 1, a.lineage, a.verdict, a.duel.count, pairs, elo, a.rewrite.hypothesis[:80]))
+    columns = ("generation", "lineage", "verdict", "pairs", "0-1/2-1-3/2-2", "Elo, as chosen", "what was tried")
+    return (Table("Children against their parents", columns, tuple(rows)),) if rows else ()
+
+
+def _cross(record: Record, rungs: Mapping[str, Rung] | None) -> tuple[Table, ...]:
+    """Champions as they were last measured against whom they met then: points of games."""
+    rows: dict[int, tuple[list[str], Outcome]] = {}
+    for name, outcome in sorted(record.outcomes[-1].items()) if record.outcomes else ():
+        if outcome.evidence.get("met"):
+            rows.setdefault(id(outcome), ([], outcome))[0].append(name)
+    met = {other for _, outcome in rows.values() for other in outcome.evidence["met"]}
+    others = sorted(met, key=lambda name: (rungs[name].elo if rungs and name in rungs else 0.0, name))
+    if not others:
+        return ()
+    cells = tuple(
+        (", ".join(names), *(_points(outcome.evidence["met"].get(other, ())) for other in others))
+        for names, outcome in rows.values()
+    )
+    return (Table("Cross table: points of games", ("champion", *others), cells),)
+
+
+def _ladder(record: Record, rungs: Mapping[str, Rung]) -> tuple[Table, ...]:
+    """The rungs that were met, and what champions made there in all measurements."""
+    made: dict[str, Counter[int]] = {}
+    for outcome in _measured(record):
+        for rung, tally in outcome.evidence.get("met", {}).items():
+            made.setdefault(rung, Counter()).update(dict(enumerate(tally)))
+    rows = tuple(
+        (rung.name, round(rung.elo), f"{rung.error:.0f}", _points([made[rung.name][k] for k in range(5)]))
+        for rung in sorted(rungs.values(), key=lambda rung: rung.elo)
+        if rung.name in made
+    )
+    columns = ("rung", "Elo", "standard error", "champions' points of games")
+    return (Table("The ladder", columns, rows),) if rows else ()
+
+
+def _points(tally: Sequence[int]) -> str:
+    points = sum(k * n for k, n in enumerate(tally)) / 2
+    return f"{points:g} of {2 * sum(tally)}" if sum(tally) else ""
 
 
 def _broken(record: Record) -> tuple[Table, ...]:
@@ -81,7 +170,7 @@ def _broken(record: Record) -> tuple[Table, ...]:
         if not attempt.outcome.ok:
             why = str(attempt.outcome.evidence.get("reason", ""))[:100]
             counts[attempt.outcome.status, why] = counts.get((attempt.outcome.status, why), 0) + 1
-    rows = sorted(((n, status, why) for (status, why), n in counts.items()), reverse=True)[:12]
+    rows = sorted(((n, status, why) for (status, why), n in counts.items()), reverse=True)[:_BROKEN]
     return (Table("Engines that played no game", ("attempts", "status", "why"), tuple(rows)),) if rows else ()
 
 
@@ -94,13 +183,53 @@ def _ends(record: Record) -> tuple[Table, ...]:
     return (Table("How champions' games ended", ("end", "games"), rows),) if rows else ()
 
 
+def _worst(record: Record) -> list[Mapping[str, Any]]:
+    """The moves that cost champions most, by the referee; each position once."""
+    found = {slip["fen"]: slip for outcome in _measured(record) for slip in outcome.evidence.get("slips", ())}
+    return sorted(found.values(), key=lambda slip: (-slip["lost"], slip["fen"]))[:_SLIPS]
+
+
 def _slips(record: Record) -> tuple[Table, ...]:
-    """The moves that cost champions most, by the referee; the positions as FEN."""
-    found = {
-        (s["fen"], s["played"], s["better"], s["lost"]) for o in _measured(record) for s in o.evidence.get("slips", ())
-    }
-    rows = tuple(sorted(found, key=lambda slip: (-slip[3], slip[0]))[:8])
+    rows = tuple((s["fen"], s["played"], s["better"], s["lost"]) for s in _worst(record))
     return (Table("Moves that lost games", ("position", "played", "better", "centipawns"), rows),) if rows else ()
+
+
+def _boards(record: Record) -> tuple[Picture, ...]:
+    return tuple(
+        Picture(
+            "Where games were lost",
+            f"{'White' if board.turn else 'Black'} played {_san(board, slip['played'])} (red); "
+            f"{_san(board, slip['better'])} (green) is {slip['lost'] / 100:.1f} pawns better.",
+            _drawn(board, slip),
+        )
+        for slip in _worst(record)
+        for board in [chess.Board(slip["fen"])]
+    )
+
+
+def _san(board: chess.Board, move: str) -> str:
+    return board.san(chess.Move.from_uci(move))
+
+
+def _drawn(board: chess.Board, slip: Mapping[str, Any]) -> str:
+    played, better = chess.Move.from_uci(slip["played"]), chess.Move.from_uci(slip["better"])
+    arrows = [
+        chess.svg.Arrow(move.from_square, move.to_square, color=color)
+        for move, color in ((played, "red"), (better, "green"))
+    ]
+    return str(chess.svg.board(board, orientation=board.turn, arrows=arrows, size=360))
+
+
+def _contaminated(record: Record) -> tuple[str, ...]:
+    """Games in which a program had too little of a core: strength was measured on a busy machine."""
+    outcomes = [*_measured(record), *{id(o): o for o in record.audits.values()}.values()]
+    games, flagged = (round(sum(o.metrics.get(key, 0.0) for o in outcomes)) for key in ("games", "contaminated"))
+    if not flagged:
+        return ()
+    return (
+        f"In {flagged} of {games} games of gauntlets and audits an engine had too little of a core on its moves: other "
+        "work on the machine took part in these results.",
+    )
 
 
 def _measured(record: Record) -> list[Outcome]:

@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain, count
 
-import numpy as np
-
 from evolve.substrate import Bench, Bout
 from substrates.chess.engine import Contestant
 from substrates.chess.game import Game, Judge, Result, Rules, Side, play
@@ -56,11 +54,11 @@ def tally_of(pairs: Sequence[Pair]) -> tuple[int, ...]:
     return tuple(found[k] for k in range(5))
 
 
-def bout_of(pairs: Sequence[Pair], last: bool = False) -> Bout:
-    """Differences of points to a half."""
+def bout_of(pairs: Sequence[Pair]) -> Bout:
+    """Differences of points to a half; the clock runs in void pairs too."""
     counted = [pair for pair in pairs if not pair.void]
-    d = np.array([pair.points - 0.5 for pair in counted])
-    return Bout(len(counted), float(d.sum()), float((d * d).sum()), last, tally=tally_of(pairs))
+    clock = sum(game.seconds for pair in pairs for game in pair.games)
+    return replace(Bout.of([pair.points - 0.5 for pair in counted]), tally=tally_of(pairs), clock=clock)
 
 
 class Seats:

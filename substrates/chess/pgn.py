@@ -8,6 +8,7 @@ from pathlib import Path
 import chess
 import chess.pgn
 
+from substrates.chess.fair import contaminated
 from substrates.chess.game import Game, legal
 
 __all__ = ["Archive", "pgn_of"]
@@ -34,6 +35,11 @@ def pgn_of(game: Game, event: str, time_control: str) -> str:
             "TerminationDetails": f"{game.end}: {game.reason}" if game.reason else game.end,
         }
     )
+    for color, spent in zip(("White", "Black"), game.processor, strict=True):
+        if spent:
+            told.headers[f"{color}Processor"] = f"{spent:.2f} s"
+    if contaminated(game):
+        told.headers["Contaminated"] = "an engine had too little of a core on its moves"
     for header in ("Site", "Date", "Round"):
         told.headers.pop(header, None)
     node: chess.pgn.GameNode = told

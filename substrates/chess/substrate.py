@@ -11,7 +11,6 @@ import os
 import shutil
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib.resources import files
@@ -43,7 +42,7 @@ from substrates.chess import gate, openings
 from substrates.chess.analysis import play_of, slips
 from substrates.chess.controls import controls
 from substrates.chess.engine import Builder, Contestant, Wrong
-from substrates.chess.fair import unfair
+from substrates.chess.fair import contaminated, unfair
 from substrates.chess.findings import findings_of
 from substrates.chess.game import Game, Rules
 from substrates.chess.league import PAIRS, league
@@ -93,7 +92,6 @@ class Chess(Substrate):
         self._archive = None if settings.games is None else Archive(Path(settings.games))
         self._gated: dict[str, Wrong | None] = {}
         self._starts: dict[str, float] = {}
-        self._spent: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._seeds: Mapping[str, Genome] = {}
 
@@ -155,9 +153,8 @@ class Chess(Substrate):
         return {
             "play": [s.movetime, s.margin, s.seconds, s.plies, s.referee, s.memory_mb],
             "openings": [openings.digest(self._book), "held out" if audit else "played"],
-            # Contests of a generation have a clock of their own, and a league is played anew; ratings on the ladder
-            # are comparable over all.
-            "generation": generation if purpose == "confirm" or (self._ladder is None and not audit) else None,
+            # A league is played anew; ratings on the ladder are comparable over all generations.
+            "generation": generation if self._ladder is None and purpose == "select" else None,
             "pairs": s.audits if audit else s.pairs,
             "scale": state.get("seeds", {}) if audit else None,
             "ladder": None if self._ladder is None else self._ladder.version,
@@ -224,7 +221,11 @@ class Chess(Substrate):
         if rating is None:
             raise RuntimeError("stockfish broke in every game of a gauntlet")
         metrics = {"elo_low": rating.low, "elo_high": rating.high, "pairs": float(rating.pairs)}
-        return Outcome("ok", rating.elo, metrics | _timed(pairs), self._evidence(pairs))
+        met: dict[str, list[Pair]] = {}
+        for pair, (rung, _) in zip(pairs, results, strict=True):
+            met.setdefault(rung, []).append(pair)
+        evidence = self._evidence(pairs) | {"met": {rung: list(tally_of(of)) for rung, of in met.items()}}
+        return Outcome("ok", rating.elo, metrics | _timed(pairs), evidence)
 
     def _audited(self, case: Case, engine: Contestant, bench: Bench) -> Outcome:
         """Against its seed on held-out openings; the seed itself stands where it was measured."""
@@ -271,7 +272,8 @@ class Chess(Substrate):
             return outcomes
         drawn = openings.drawn(self._book.played, playing[0].seed, PAIRS)
         engines = {case.genome.digest: case for case in playing}
-        found = league(list(engines), lambda a, b: self._fought(engines[a], engines[b], drawn, bench))
+        names = {digest: case.lineage for digest, case in engines.items()}
+        found = league(names, lambda a, b: self._fought(engines[a], engines[b], drawn, bench))
         return {**outcomes, **{case.lineage: found[case.genome.digest] for case in playing}}
 
     def compare(self, incumbent: Case, challengers: Sequence[Case], bench: Bench) -> list[Bout]:
@@ -293,11 +295,7 @@ class Chess(Substrate):
             return Bout(last=True, failed=wrong.status)
         if unfair(played, s.movetime, start):
             return Bout(last=True, failed="refused")
-        clock = content_key(incumbent.genome.digest, challenger.genome.digest, incumbent.stream, incumbent.conditions)
-        with self._lock:
-            self._spent[clock] += sum(g.seconds for pair in played for g in pair.games)  # type: ignore[assignment]
-            up = self._spent[clock] >= s.seconds
-        return bout_of(played, last=up)
+        return bout_of(played)
 
     def _fought(self, one: Case, other: Case, drawn: Sequence[str], bench: Bench) -> list[Pair]:
         """Raises Wrong where one cannot be built (any more)."""
@@ -323,12 +321,16 @@ class Chess(Substrate):
             )
 
     def findings(self, record: Record) -> Findings:
-        return findings_of(record)
+        return findings_of(record, None if self._ladder is None else self._ladder.rungs)
 
 
 def _timed(pairs: Sequence[Pair]) -> dict[str, float]:
     games: list[Game] = [game for pair in pairs for game in pair.games]
-    return {"clock_seconds": sum(game.seconds for game in games), "games": float(len(games))}
+    return {
+        "clock_seconds": sum(game.seconds for game in games),
+        "games": float(len(games)),
+        "contaminated": float(sum(contaminated(game) for game in games)),
+    }
 
 
 def _check_book(book: openings.Book, settings: ChessSettings) -> None:

@@ -141,6 +141,48 @@ def test_twins_fight_bouts_of_their_own_and_resume_as_they_were() -> None:
     assert duels[0] == duels[1]
 
 
+class Drawn(Toy):
+    """Bouts of 4 differences that say little, at 3 of a clock of 10."""
+
+    clock = Clock(10.0, "points", "a test")
+
+    def __init__(self, mean: float) -> None:
+        super().__init__(ToySettings(noise=0.3))
+        self.mean, self.fought = mean, list[int]()
+
+    def compare(self, incumbent: Case, challengers: Sequence[Case], bench: Bench) -> list[Bout]:
+        self.fought.append(incumbent.repeat)
+        bout = Bout.of([self.mean + d for d in (-1.0, -0.5, 0.5, 1.0)])
+        return [replace(bout, clock=3.0) for _ in challengers]
+
+
+UNDECIDED = replace(
+    SETTINGS,
+    run=RunSettings(generations=2, baselines=[]),
+    selection=SelectionSettings(rewrite=1),
+    acceptance=AcceptanceSettings(method=Method.significant, effect=0.01, bouts=100),
+)
+
+
+def test_a_contest_has_its_clock_in_each_generation_wherever_it_was_cut() -> None:
+    one = {"a": guess(0.0)}
+    toy = Drawn(0.01)
+    whole, tape = play(settings=UNDECIDED, toy=toy, seeds=one)
+    assert toy.fought == list(range(8)), "four bouts of 3 use a clock of 10 up; the next generation has another"
+    for cut in range(len(tape.entries)):
+        again, longer = play(Tape(list(tape.entries[:cut])), UNDECIDED, Drawn(0.01), one)
+        assert story(again) == story(whole)
+        assert len(longer.entries) == len(tape.entries)
+
+
+@pytest.mark.parametrize(("mean", "attempts"), [(0.01, 1), (-0.01, 2)])
+def test_only_a_challenger_that_is_ahead_goes_on_in_the_next_generation(mean: float, attempts: int) -> None:
+    result, _ = play(settings=UNDECIDED, toy=Drawn(mean), seeds={"a": guess(0.0)})
+    found = result.record.attempts
+    assert [a.verdict for a in found] == ["undecided"] * attempts
+    assert {a.duel.count for a in found} == {32 // attempts}
+
+
 def test_a_change_of_what_may_not_be_edited_is_refused_untried() -> None:
     toy, workers = Toy(ToySettings(noise=0.3)), LocalWorkers(2)
 

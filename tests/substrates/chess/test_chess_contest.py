@@ -68,11 +68,10 @@ def test_no_opening_comes_twice_in_a_contest_until_there_is_none_left(monkeypatc
     assert not set(contest.openings) & set(contest.domain._book.held_out)
 
 
-def test_a_contest_stops_at_its_clock_and_has_another_in_the_next_generation(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three pairs of 80 moves of 9 ms are 4.3 s."""
-    contest = Contest(monkeypatch, seconds=10.0)
-    assert [contest.bout(repeat).last for repeat in range(3)] == [False, False, True]
-    assert contest.bout(3, generation=1).last is False
+def test_a_bout_says_what_it_used_of_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    bout = Contest(monkeypatch).bout()
+    assert bout.clock == pytest.approx(3 * 2 * 80 * 0.009)
+    assert not bout.last
 
 
 @pytest.mark.parametrize(

@@ -41,14 +41,13 @@ def pairs_of(results: list[tuple[str, str, bool]]) -> list[Pair]:
 @given(st.lists(st.tuples(RESULTS, RESULTS, st.booleans()), max_size=30))
 def test_a_bout_and_its_tally_say_the_same(results: list[tuple[str, str, bool]]) -> None:
     pairs = pairs_of(results)
-    tally, bout = tally_of(pairs), bout_of(pairs, last=True)
+    tally, bout = tally_of(pairs), bout_of(pairs)
     counted = [pair.points for pair in pairs if not pair.void]
     halves = np.arange(5) / 4 - 0.5
     assert bout.tally == tally
     assert bout.count == sum(tally) == len(counted)
     assert bout.total == pytest.approx(halves @ np.array(tally))
     assert bout.squares == pytest.approx((halves**2) @ np.array(tally))
-    assert bout.last
     assert all(tally[round(4 * points)] for points in counted)
 
 
