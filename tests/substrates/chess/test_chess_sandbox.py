@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -14,6 +15,7 @@ import chess
 import pytest
 from chess_players import alive, engine
 
+from evolve.errors import UsageError
 from evolve.genome import Genome
 from evolve.substrate import Bench, Limits
 from evolve.workers import LocalWorkers, RecordedBench
@@ -22,6 +24,7 @@ from substrates.chess.game import Rules
 from substrates.chess.gate import passed, starting
 from substrates.chess.manifest import MANIFEST
 from substrates.chess.match import Seats, Table
+from substrates.chess.opponents import Opponents
 from substrates.chess.settings import ChessSettings, Ladder
 from substrates.chess.substrate import Chess
 from substrates.chess.uci import Fault, Limit, Player, plain
@@ -148,6 +151,87 @@ def test_an_engine_is_built_there_and_its_sources_are_gone(held: Bench) -> None:
         assert player.go("startpos", LIMIT).move == "e2e4"
     finally:
         player.close()
+
+
+def test_the_seed_in_rust_is_built_and_passes_the_gate(held: Bench) -> None:
+    if shutil.which("rustc") is None:
+        pytest.skip("apt-get install cargo")
+    folder = SEED.parents[1] / "rust" / "rust"
+    genome = Genome({p.name: p.read_text(encoding="utf-8") for p in folder.glob("engine.*")})
+    passed(Builder(LIMIT, 120.0, 512, []).contestant(genome, held), held, 1)
+
+
+def test_a_built_program_is_kept_until_newer_ones_need_its_place(held: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("substrates.chess.engine._KEPT", 2)
+    builder = Builder(LIMIT, 30.0, 256, [])
+    manifest = 'build = ["python", "make.py"]\nartefact = "engine"\nrun = ["./engine"]\n'
+    one, two, three = (Genome({MANIFEST: manifest, "make.py": f"open('engine', 'w').write('{n}')"}) for n in range(3))
+    first = builder.contestant(one, held)
+    builder.contestant(two, held)
+    assert builder.contestant(one, held) is first
+    assert builder.contestant(three, held).files == {"engine": b"2"}
+    assert builder.contestant(one, held) is not first
+    assert builder.contestant(one, held).files == first.files
+
+
+TOO_MUCH = {
+    "memory": "held = bytearray(400 << 20); held[::4096] = b'x' * len(held[::4096]); say('bestmove e2e4')",
+    "processes": "[os.fork() or time.sleep(600) for _ in range(64)]",
+}
+
+
+@pytest.mark.parametrize("what", TOO_MUCH)
+def test_an_engine_that_takes_too_much_of_the_machine_has_crashed(what: str, held: Bench) -> None:
+    """256 MB and 8 processes are its own."""
+    token = f"token-{os.getpid()}-{what}"
+    one = replace(sandboxed(engine(TOO_MUCH[what]), token=token), memory_mb=256)
+    player = one.seated(held, 120.0)
+    try:
+        with pytest.raises(Fault) as caught:
+            player.go("startpos", replace(LIMIT, patience=60.0))
+        assert caught.value.kind == "crash"
+    finally:
+        player.close()
+    assert not alive(token)
+
+
+def test_stockfish_on_a_rung_meets_the_seed_and_stockfish_judges(held: Bench, domain: Chess) -> None:
+    try:
+        ours = Opponents(ChessSettings(referee=500))
+    except UsageError:
+        pytest.skip("apt-get install stockfish")
+    assert ours.ladder is not None
+    seed = replace(domain._builder.contestant(domain._seeds["python"], held), limit=LIMIT)
+    weakest = min(ours.ladder.rungs.values(), key=lambda rung: rung.elo).name
+    table = Table(Rules(begin=20, every=2), ours.referees)
+    with Seats(held) as seats:
+        pair = table.pair(seats, seed, ours.ladder.contestants[weakest], chess.STARTING_FEN)
+        again = table.pair(seats, seed, ours.ladder.contestants["n5000"], chess.STARTING_FEN)
+    for game in (*pair.games, *again.games):
+        assert not game.fault, game.reason
+        assert game.end in ("checkmate", "stalemate", "material", "repetition", "fifty moves", "length", "referee")
+    assert (pair.first.white, pair.second.black) == (seed.name, seed.name)
+    assert pair.first.processor[1] == 0.0, "a rung lives on for the next game"
+    assert pair.first.processor[0] > 0.0
+    assert again.points == 0.0, "the strongest rung beats a small engine in Python at 5 ms a move"
+    assert again.first.end in ("referee", "checkmate")
+
+
+def test_pairs_are_played_on_two_slots_at_once(domain: Chess) -> None:
+    """Each engine waits for a while on every move, so that one slot alone would have all the pairs to itself."""
+    if shutil.which("bwrap") is None:
+        pytest.skip("apt-get install bubblewrap")
+    one, other = (replace(sandboxed(SHUFFLES.replace("BURNS", "False")), name=name) for name in ("one", "other"))
+    openings = [chess.STARTING_FEN, *(chess.STARTING_FEN.replace("0 1", f"{n} 1") for n in (1, 2, 3))]
+    threads: list[int] = []
+    workers = LocalWorkers(2, sandbox="bwrap")
+    bench = RecordedBench(domain, workers, {}, lambda key, case, outcome: None)
+    table = Table(Rules(), told=lambda pair: threads.append(threading.get_ident()))
+    pairs = table.pairs(bench, one, lambda k: other, openings, at_once=2)
+    workers.close()
+    assert [pair.opening for pair in pairs] == openings
+    assert {game.end for pair in pairs for game in pair.games} == {"repetition"}
+    assert (len(threads), len(set(threads))) == (4, 2)
 
 
 # -- the controls ----------------------------------------------------------------------------------
