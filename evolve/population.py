@@ -15,6 +15,7 @@ from evolve.genome import Genome
 __all__ = ["Lineage", "Population", "copied", "read_seeds"]
 
 _PACKAGE = "pkg://"
+_OURS = Path(evolve.__file__).resolve().parents[1]
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 
 
@@ -125,18 +126,29 @@ def _folder(place: str) -> Path:
         return Path(place)
     name = place.removeprefix(_PACKAGE)
     unknown = UsageError(
-        f"population.path={place}: there is no such package. Name a folder instead: population.path=DIR."
+        f"population.path={place}: there is no such package{_beside(name)}. Name a folder instead: "
+        "population.path=DIR."
     )
     if not all(part.isidentifier() for part in name.split(".")):
         raise unknown
     # Ours stand beside the engine; asking the import system first would let a foreign folder win.
-    beside = Path(evolve.__file__).resolve().parents[1].joinpath(*name.split("."))
+    beside = _OURS.joinpath(*name.split("."))
     if beside.is_dir():
         return beside
     try:
         return Path(str(files(name)))
     except (ModuleNotFoundError, TypeError):  # TypeError: a module, not a package
         raise unknown from None
+
+
+def _beside(name: str) -> str:
+    """What there is where it was looked for, in our own populations."""
+    parent, _, last = name.rpartition(".")
+    folder = _OURS.joinpath(*parent.split("."))
+    if not parent or not last or not folder.is_dir():
+        return ""
+    found = sorted(item.name for item in folder.iterdir() if item.is_dir() and not _passed_over(item))
+    return f"; {parent} has {', '.join(found)}" if found else ""
 
 
 def _passed_over(item: Path) -> bool:

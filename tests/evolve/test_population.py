@@ -122,10 +122,19 @@ def test_a_place_that_is_no_folder_is_refused(tmp_path: Path, name: str) -> None
         read_seeds(str(tmp_path / name))
 
 
-@pytest.mark.parametrize("package", ["nowhere", "populations.nowhere", "no-name", "a/b"])
-def test_a_package_that_is_not_there_is_refused(package: str) -> None:
+@pytest.mark.parametrize(
+    ("package", "there"),
+    [
+        ("nowhere", ""),
+        ("populations.nowhere", "; populations has chess, finance, ml, rendering"),
+        ("populations.chess.go", "; populations.chess has python, rust"),
+        ("no-name", ""),
+        ("a/b", ""),
+    ],
+)
+def test_a_package_that_is_not_there_is_refused(package: str, there: str) -> None:
     with pytest.raises(
-        UsageError, match=rf"population\.path=pkg://{package}: there is no such package\. Name a folder"
+        UsageError, match=rf"population\.path=pkg://{package}: there is no such package{there}\. Name a folder"
     ):
         read_seeds(f"pkg://{package}")
 
