@@ -88,8 +88,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     workers.close()
     allowed = int(binom.isf(TAIL, options.matches, ALPHA))
     print(
-        f"kept {verdicts['keep']} of {options.matches} (at most {allowed} allowed: the {TAIL:.0%} point of the binomial "
-        f"distribution at {ALPHA}); {dict(verdicts)}; {pairs} pairs in {time.perf_counter() - began:.0f} s"
+        f"kept {verdicts['keep']} of {options.matches} (at most {allowed} allowed: the {TAIL:.0%} point of the "
+        f"binomial distribution at {ALPHA}); {dict(verdicts)}; {pairs} pairs in {time.perf_counter() - began:.0f} s"
     )
     return 0 if verdicts["keep"] <= allowed else 1
 

@@ -126,8 +126,7 @@ def _folder(place: str) -> Path:
         return Path(place)
     name = place.removeprefix(_PACKAGE)
     unknown = UsageError(
-        f"population.path={place}: there is no such package{_beside(name)}. Name a folder instead: "
-        "population.path=DIR."
+        f"population.path={place}: there is no such package{_beside(name)}. Name a folder instead: population.path=DIR."
     )
     if not all(part.isidentifier() for part in name.split(".")):
         raise unknown

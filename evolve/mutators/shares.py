@@ -9,14 +9,18 @@ import numpy as np
 __all__ = ["Shares"]
 
 _FLOOR = 0.25  # of all draws, spread evenly: no kind dies, so a kind whose time comes later is found. An assumption
-_PRIOR = (1.0, 10.0)  # keeps and tries that every kind starts with: one in ten, optimistic, so that each is looked at
+_RATE, _TRIES = 0.1, 10.0  # what every kind starts with: one keep in ten tries, optimistic, so that each is looked at
 _MEMORY = 0.98  # what a kind's past counts after one more try: about its last fifty decide. An assumption
 
 
 class Shares:
-    """Probability matching: a kind's share of the draws is its share of the rates of success, above a floor."""
+    """Probability matching: a kind's share of the draws is its share of the rates of success, above a floor.
 
-    def __init__(self) -> None:
+    `rates`: of kinds that are believed to succeed more often than others, until they are seen to.
+    """
+
+    def __init__(self, rates: Mapping[str, float] | None = None) -> None:
+        self._rates = dict(rates or {})
         self._counts: dict[str, tuple[float, float]] = {}
 
     def order(self, kinds: Sequence[str], rng: np.random.Generator) -> list[str]:
@@ -26,8 +30,8 @@ class Shares:
 
     def of(self, kinds: Sequence[str]) -> np.ndarray:
         """Shares that sum to one, in the order of `kinds`."""
-        counts = [self._counts.get(kind, (0.0, 0.0)) for kind in kinds]
-        rates = np.array([(kept + _PRIOR[0]) / (tried + _PRIOR[1]) for kept, tried in counts])
+        counts = [(self._rates.get(kind, _RATE), *self._counts.get(kind, (0.0, 0.0))) for kind in kinds]
+        rates = np.array([(kept + rate * _TRIES) / (tried + _TRIES) for rate, kept, tried in counts])
         shares = _FLOOR / len(kinds) + (1 - _FLOOR) * rates / rates.sum()
         return np.asarray(shares / shares.sum())
 

@@ -14,7 +14,7 @@ from evolve.mutators.genetic.edits import Edit, Site, Splice, quote
 from evolve.mutators.genetic.source import Source
 from evolve.numbers import Number
 
-__all__ = ["Literal", "marked", "number", "numbers"]
+__all__ = ["Literal", "marked", "number", "numbers", "switch", "tune"]
 
 # Decimal digits, and a suffix as in Rust's `1.5f32`. Other bases are masks and colours more often than quantities.
 _LITERAL = re.compile(r"(\d[\d_]*(?:\.\d[\d_]*|\.)?(?:[eE][+-]?\d+)?)_?([iuf](?:8|16|32|64|128|size))?")
@@ -89,6 +89,37 @@ def marked(source: Source) -> list[Literal]:
         if node.is_extra and _MARK.match((node.text or b"").decode("utf-8"))
     }
     return [found for found in numbers(source) if found.row in rows] if rows else []
+
+
+def tune(source: Source) -> Iterator[Site]:
+    """One marked number becomes a little more or less."""
+    return (Site(source, found.start, partial(_nudged, found)) for found in marked(source) if found.value)
+
+
+def switch(source: Source) -> Iterator[Site]:
+    """One marked number that is nought becomes one: what it weighs was written, and is switched off."""
+    return (Site(source, found.start, partial(_switched, found)) for found in marked(source) if not found.value)
+
+
+def _nudged(found: Literal, rng: np.random.Generator) -> Edit | None:
+    # A third of it: further than noise, nearer than another sign. An assumption.
+    value = found.value + abs(found.value) * rng.normal() / 3
+    if found.whole and round(value) == found.value:
+        value = found.value + rng.choice([-1, 1])
+    return _becomes(found, value)
+
+
+def _switched(found: Literal, rng: np.random.Generator) -> Edit | None:
+    return _becomes(found, 1.0)
+
+
+def _becomes(found: Literal, value: float) -> Edit | None:
+    old, new = found.source.slice(found.start, found.end), found.written(value)
+    if old == new:
+        return None
+    return Edit(
+        f"makes {found.number.name} `{old}` to `{new}`", (Splice(found.source.path, found.start, found.end, new),)
+    )
 
 
 def number(source: Source) -> Iterator[Site]:

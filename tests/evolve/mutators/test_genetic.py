@@ -254,6 +254,46 @@ def test_marked_numbers_move_together_and_keep_their_kind() -> None:
     assert edit != marks.edit("a", [source], np.random.default_rng(1))
 
 
+ENGINE = """const PAWN: i32 = 100; // tune
+const TEMPO: i32 = 1; // tune
+const LATE_MOVES: f64 = 0.0; // tune
+const DOUBLED: i32 = -10; // tune
+const SIZE: usize = 0;
+fn main() { println!("{}", PAWN + 7); }
+"""
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_one_marked_number_is_moved_or_switched_on(seed: int) -> None:
+    source = source_of("engine.rs", ENGINE)
+    assert source is not None
+    moved = {}
+    for kind in ("tune", "switch"):
+        for site in sites(kind, source):
+            edit = site.edit(np.random.default_rng(seed))
+            assert edit is not None
+            (splice,) = edit.splices
+            moved[ENGINE[splice.start : splice.end]] = splice.text, edit.says
+    assert list(moved) == ["100", "1", "-10", "0.0"]
+    assert moved["0.0"] == ("1.0", "makes `LATE_MOVES` `0.0` to `1.0`")
+    assert all(old != new for old, (new, _) in moved.items())
+    assert all(new.lstrip("-").isdigit() for old, (new, _) in moved.items() if old != "0.0")
+
+
+def test_marked_numbers_have_half_the_draws_until_it_is_seen_what_works() -> None:
+    """In the engine in Rust, where every kind that knows nothing has its sites."""
+    folder = ROOT / "populations" / "chess" / "rust" / "rust"
+    brief = code_brief(Genome({"engine.rs": (folder / "engine.rs").read_text(encoding="utf-8")}))
+    marked = {"tune", "switch", "cma"}
+    kinds = [answer(brief, seed).kind.split("+")[0] for seed in range(60)]
+    assert 18 <= sum(kind in marked for kind in kinds) <= 44
+    mutator = genetic()
+    for _ in range(60):
+        for kind in marked:
+            mutator.learn([closed(brief, Rewrite(brief.parent, "h", kind=kind), "discard", -1.0)])
+    assert sum(answer(brief, seed, mutator).kind.split("+")[0] in marked for seed in range(60)) <= 14
+
+
 def test_cma_finds_the_numbers_that_are_best() -> None:
     """A bowl around (5, -1, 20): the champion comes near it in 40 times the 7 points of a round."""
     mutator, rng = Marks(), np.random.default_rng(5)

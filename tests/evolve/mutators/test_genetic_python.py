@@ -20,7 +20,7 @@ from evolve.mutators.genetic.edits import apply
 from evolve.mutators.genetic.kinds import KINDS, sites
 from evolve.mutators.genetic.source import is_sound, source_of
 
-BLIND = ("number", "operator", "conditions", "simplify", "delete", "swap", "copy", "replace")
+BLIND = ("number", "operator", "conditions", "simplify", "delete", "swap", "copy", "replace", "tune", "switch")
 
 
 def results(kind: str, text: str) -> list[str]:
