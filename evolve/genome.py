@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import threading
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ from functools import cached_property, lru_cache
 
 from evolve.ledger.objects import trees
 
-__all__ = ["ANYTHING", "Genome", "Globs", "foreign_imports", "unreadable"]
+__all__ = ["ANYTHING", "Genome", "Globs", "foreign_imports", "parsed", "unreadable"]
+
+_PARSING = threading.Lock()
 
 
 class Genome(Mapping[str, str]):
@@ -90,6 +93,13 @@ def _pattern(glob: str) -> re.Pattern[str]:
     return re.compile(rf"{text}(?:/.*)?")
 
 
+def parsed(text: str | bytes) -> ast.Module:
+    """`ast.parse`, one thread at a time: before 3.11.8 and 3.12.1 two at once could raise SystemError (python/cpython
+    issue 106905). Raises SyntaxError, ValueError, RecursionError, MemoryError."""
+    with _PARSING:
+        return ast.parse(text)
+
+
 def unreadable(path: str, text: str) -> str | None:
     """Why a Python, JSON or TOML file cannot be parsed, in one clause; None where it can, and for any other file.
 
@@ -97,7 +107,7 @@ def unreadable(path: str, text: str) -> str | None:
     """
     try:
         if path.endswith(".py"):
-            ast.parse(text.encode())
+            parsed(text.encode())
         elif path.endswith(".json"):
             json.loads(text)
         elif path.endswith(".toml"):
@@ -117,7 +127,7 @@ def foreign_imports(genome: Genome) -> Iterator[tuple[str, int, str]]:
     for path, text in genome.items():
         if not path.endswith(".py") or unreadable(path, text) is not None:
             continue
-        for node in ast.walk(ast.parse(text.encode())):
+        for node in ast.walk(parsed(text.encode())):
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

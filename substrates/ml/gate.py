@@ -6,7 +6,7 @@ import ast
 import importlib.util
 from collections.abc import Iterator
 
-from evolve.genome import Genome, foreign_imports, unreadable
+from evolve.genome import Genome, foreign_imports, parsed, unreadable
 
 __all__ = ["ENTRY", "broken", "objections", "seeds_itself"]
 
@@ -21,7 +21,7 @@ def seeds_itself(genome: Genome) -> str:
     is no improvement: other seeds are drawn for every repeat."""
     for path, text in genome.items():
         if path.endswith(".py") and unreadable(path, text) is None:
-            for node in ast.walk(ast.parse(text.encode())):
+            for node in ast.walk(parsed(text.encode())):
                 if isinstance(node, ast.Call) and _is_seeding(node):
                     return f"{path} line {node.lineno} sets a random seed: seeds are set outside and vary by repeat"
     return ""
@@ -40,7 +40,7 @@ def _missing(genome: Genome) -> str:
         return f"{ENTRY} is missing: it must define class Model(facts) and train(session)"
     if unreadable(ENTRY, genome[ENTRY]) is not None:
         return ""  # said elsewhere
-    there = set(_defined(ast.parse(genome[ENTRY].encode())))
+    there = set(_defined(parsed(genome[ENTRY].encode())))
     lacking = [name for name in ("Model", "train") if name not in there]
     return f"{ENTRY} does not define {' and '.join(lacking)}" if lacking else ""
 

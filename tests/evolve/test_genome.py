@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -199,3 +201,16 @@ def test_nothing_runs_and_what_is_sound_is_not_objected_to() -> None:
     assert unreadable("a.json", '{"a": [1, null]}') is None
     assert unreadable("a.toml", "[a]\nb = 1\n") is None
     assert unreadable("a.txt", "def f(:") is None
+
+
+def test_threads_may_parse_at_once() -> None:
+    """A collection that a parse sets off lets another thread in: without a lock Python 3.11.7 raises SystemError."""
+    text = "def f(x):\n" + "".join(f"    x = [x, ({n} + x) * 2, {{'a': x}}]\n" for n in range(200))
+    before = gc.get_threshold()
+    gc.set_threshold(10)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(lambda n: unreadable("agent.py", text), range(60)))
+    finally:
+        gc.set_threshold(*before)
+    assert found == [None] * 60

@@ -10,6 +10,7 @@ from functools import cached_property, lru_cache
 
 from tree_sitter import Node
 
+from evolve.genome import parsed
 from evolve.mutators.genetic.languages import LANGUAGES, Language, language_of, parse
 
 __all__ = ["Function", "Source", "Statement", "is_sound", "source_of"]
@@ -156,7 +157,7 @@ def is_sound(path: str, text: str) -> bool:
 
 def _module(text: str) -> ast.Module | None:
     try:
-        return ast.parse(text)
+        return parsed(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
