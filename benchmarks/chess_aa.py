@@ -3,10 +3,10 @@
     pip install 'evolve[chess]'; apt-get install cargo stockfish bubblewrap
     python -m benchmarks.chess_aa --matches 100 --movetime 1 --most 150
 
-Each match is a contest as a run fights it: pairs of games in the sandbox from openings of the book, which depend on the
-match's number alone; the test with the default bounds looks after each bout; who is undecided after `--most` pairs is
-not kept. The level of a contest is 0.05: more keeps than the upper 1 % point of the binomial distribution at that rate
-allows are a failure.
+Each match is a contest as a run fights it, but without referee and shorter: pairs of games in the sandbox from openings
+of the book, which depend on the match's number alone; the test with the default bounds looks after each four; who is
+undecided after `--most` pairs is not kept. The level of a contest is 0.05: more keeps than the upper 1 % point of the
+binomial distribution at that rate allows are a failure.
 """
 
 from __future__ import annotations
@@ -66,9 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--plies", type=int, default=200, help="of a game; then it is a draw")
     parser.add_argument("--engine", default="rust")
     options = parser.parse_args(arguments)
-    settings = ChessSettings(
-        movetime=options.movetime, ladder=Ladder.none, referee=0, plies=options.plies, seconds=1e6, pairs=6
-    )
+    settings = ChessSettings(movetime=options.movetime, ladder=Ladder.none, referee=0, plies=options.plies, pairs=4)
     domain, genome = Chess(settings), seed(options.engine)
     domain.admit({"a": genome})
     workers = LocalWorkers(2)

@@ -51,7 +51,7 @@ def ours(program: Path, bench: RecordedBench, fens: Sequence[str]) -> float:
 
 async def _played(engines: Sequence[chess.engine.UciProtocol], fen: str, game: int) -> int:
     board, limit = chess.Board(fen), chess.engine.Limit(nodes=NODES)
-    while not board.is_game_over(claim_draw=True) and board.ply() < PLIES:
+    while board.ply() < PLIES and not (board.is_game_over() or board.is_repetition(3) or board.is_fifty_moves()):
         result = await engines[board.turn].play(board, limit, game=game)
         if result.move is None:
             break

@@ -23,6 +23,9 @@ class Acceptance(Protocol):
     def decide(self, duel: Duel, alpha: float) -> Decision:
         """`more` asks for another bout; an exhausted duel that still says `more` stays undecided."""
 
+    def promising(self, duel: Duel, alpha: float) -> bool:
+        """May a duel that is open at a generation's end go on in the next one?"""
+
 
 @dataclass(frozen=True)
 class Greedy:
@@ -34,6 +37,9 @@ class Greedy:
         if duel.mean is None:
             return "more"
         return "keep" if duel.mean > 0 else "discard"
+
+    def promising(self, duel: Duel, alpha: float) -> bool:
+        return True
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,9 @@ class Significant:
         if ratio >= -math.log(alpha):
             return "keep"
         return "discard" if ratio <= math.log(self.beta) else "more"
+
+    def promising(self, duel: Duel, alpha: float) -> bool:
+        return True  # the test itself ends what has no chance
 
     @staticmethod
     def _tail(duel: Duel) -> float:

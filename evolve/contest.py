@@ -61,11 +61,6 @@ class Contest:
         return any(c.standing == "open" for c in self.challengers)
 
     @property
-    def promising(self) -> bool:
-        """Is one that is still open ahead so far? Only then is the contest worth another generation."""
-        return any(c.standing == "open" and (c.duel.mean or 0.0) > 0 for c in self.challengers)
-
-    @property
     def winner(self) -> Challenger | None:
         return next((c for c in self.challengers if c.standing == "keep"), None)
 
@@ -147,9 +142,16 @@ class Ring:
                 break
             contest, used = self._bout(contest, left)
             clock -= used
-            if clock <= 0 or all(c.duel.exhausted for c in contest.challengers if c.standing == "open"):
+            if (used and clock <= 0) or all(c.duel.exhausted for c in contest.challengers if c.standing == "open"):
                 break
         return contest
+
+    def goes_on(self, contest: Contest) -> bool:
+        """Is it worth another generation? Not where the evidence is used up, or the test expects no keep any more."""
+        return any(
+            c.standing == "open" and not c.duel.exhausted and self.acceptance.promising(c.duel, contest.alpha)
+            for c in contest.challengers
+        )
 
     def _bout(self, contest: Contest, left: int) -> tuple[Contest, float]:
         """One bout, and what it used of the clock; `left`: how many may follow it."""

@@ -153,7 +153,8 @@ def _measure(parts: Parts, state: State) -> dict[str, Outcome]:
     missing = [case for case in cases.values() if parts.bench.remembered(case) is None]
     if missing:
         started = time.perf_counter()
-        found = parts.substrate.measure(missing, parts.bench)
+        among = list(cases.values()) if parts.substrate.relative else missing
+        found = parts.substrate.measure(among, parts.bench)
         share = round((time.perf_counter() - started) / len(missing), 6)
         for case in missing:
             outcome = found[case.lineage]
@@ -201,8 +202,8 @@ def _try(
     fought = [done for done in _side_by_side(jobs, parts.concurrency) if done is not None]
     fought.sort(key=lambda c: c.lineage)
     fought = _confirm(parts, ring, fought)
-    going_on = [c for c in fought if c.promising]
-    closed = [c for c in fought if not c.promising] + stale
+    going_on = [c for c in fought if ring.goes_on(c)]
+    closed = [c for c in fought if not ring.goes_on(c)] + stale
     return sorted(closed, key=lambda c: (c.generation, c.lineage)), going_on
 
 

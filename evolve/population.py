@@ -137,7 +137,13 @@ def _folder(place: str) -> Path:
     try:
         return Path(str(files(name)))
     except (ModuleNotFoundError, TypeError):  # TypeError: a module, not a package
-        raise unknown from None
+        raise _unknown(place, _beside(name)) from None
+
+
+def _unknown(place: str, beside: str = "") -> UsageError:
+    return UsageError(
+        f"population.path={place}: there is no such package{beside}. Name a folder instead: population.path=DIR."
+    )
 
 
 def _beside(name: str) -> str:

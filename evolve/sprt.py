@@ -33,6 +33,10 @@ _NEVER = 1e-3
 """What counts for a result that never occurred: with none at all a distribution could not be moved there."""
 
 
+_LEFT = 0.5
+"""Of the way to a discard: who has gone further by a generation's end does not go on. An assumption."""
+
+
 @dataclass(frozen=True)
 class Sprt:
     """Keep once the tally of pairs is that much likelier at `high` than at `low` normalised Elo; discard once the
@@ -47,10 +51,19 @@ class Sprt:
             return "discard"
         if sum(duel.tally) != duel.count:
             raise ValueError("acceptance.method=sprt decides by pairs of games: this domain has none")
-        ratio = log_likelihood_ratio(duel.tally, self.low, self.high) if duel.count else 0.0
+        ratio = self._ratio(duel)
         if ratio >= math.log((1 - self.beta) / alpha):
             return "keep"
-        return "discard" if ratio <= math.log(self.beta / (1 - alpha)) else "more"
+        return "discard" if ratio <= self._least(alpha) else "more"
+
+    def promising(self, duel: Duel, alpha: float) -> bool:
+        return self._ratio(duel) > _LEFT * self._least(alpha)
+
+    def _ratio(self, duel: Duel) -> float:
+        return log_likelihood_ratio(duel.tally, self.low, self.high) if duel.count else 0.0
+
+    def _least(self, alpha: float) -> float:
+        return math.log(self.beta / (1 - alpha))
 
 
 def log_likelihood_ratio(tally: Sequence[int], low: float, high: float) -> float:

@@ -259,6 +259,8 @@ class Substrate(ABC):
     deterministic: bool = False
     """Equal case, equal outcome?"""
     uses_team: bool = False
+    relative: bool = False
+    """Is a champion's outcome its place among those it was measured with? Then all are measured, if one must be."""
     """Does an outcome depend on the other champions?"""
     sandboxed: bool = False
     """Are genomes programs, that `bench.run` starts? Then preflight tests the sandbox too."""

@@ -1,4 +1,4 @@
-"""A genome's engine: built in the sandbox once, started in the sandbox for every pair of games."""
+"""A genome's engine: built in the sandbox once, started in the sandbox for every game."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from substrates.chess.uci import Limit, Player
 
 __all__ = ["Builder", "Contestant", "Wrong"]
 
-_KEPT = 128
-"""Built programs that are held: those of the lineages and of the contests in flight."""
+_KEPT, _LARGEST = 64, 16 << 20
+"""Built programs that are held, those of the lineages and of the contests in flight; and bytes of one: a hundred times
+what the seeds have, and half of the folder that it plays in."""
 
 _HASH_MB = 16
 
@@ -63,23 +64,28 @@ class Builder:
 
     def __init__(self, limit: Limit, seconds: float, memory_mb: int, hidden: Sequence[Path]) -> None:
         self._seconds, self._memory_mb = seconds, memory_mb
-        self._make = partial(Contestant, limit=limit, hidden=tuple(hidden), memory_mb=memory_mb)
+        self._hidden = tuple(hidden)
+        self._make = partial(Contestant, limit=limit, hidden=self._hidden, memory_mb=memory_mb)
         self._built: dict[str, Contestant] = {}
         self._lock = threading.Lock()
 
-    def contestant(self, genome: Genome, bench: Bench, name: str = "") -> Contestant:
+    def contestant(self, genome: Genome, bench: Bench) -> Contestant:
         """Raises Wrong where it cannot be built."""
         with self._lock:
             known = self._built.get(genome.digest)
         if known is None:
-            known = self._build(genome, bench, name or genome.digest[:10])
+            known = self._build(genome, bench)
+            size = sum(len(content) for content in known.files.values())
+            if size > _LARGEST:
+                raise Wrong("invalid", f"it has {size:,} bytes; {_LARGEST:,} at most")
             with self._lock:
                 if len(self._built) >= _KEPT:
                     self._built.pop(next(iter(self._built)))
                 self._built[genome.digest] = known
         return known
 
-    def _build(self, genome: Genome, bench: Bench, name: str) -> Contestant:
+    def _build(self, genome: Genome, bench: Bench) -> Contestant:
+        name = genome.digest[:10]
         try:
             manifest = manifest_of(genome)
         except ValueError as error:
@@ -91,7 +97,8 @@ class Builder:
         limits = Limits(
             self._seconds, memory_mb=max(2048, self._memory_mb), processes=64, file_mb=64, scratch_mb=256, output_kb=16
         )
-        ran = bench.run(manifest.building, limits, files=sources, keep=[manifest.artefact])
+        # What is hidden when it plays is so now: a compiler could put it into the program.
+        ran = bench.run(manifest.building, limits, files=sources, keep=[manifest.artefact], hidden=self._hidden)
         if ran.status == "timeout":
             raise Wrong("timeout", f"building took more than {self._seconds:g} s")
         if not ran.ok or manifest.artefact not in ran.files:

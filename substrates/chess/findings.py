@@ -19,9 +19,10 @@ _ERROR = 0.05
 """Of the claim that the best champion beats its seed: shared by all that were audited, as any could have been it."""
 
 _BROKEN, _CONTESTS, _SLIPS = 12, 20, 8
-"""Rows at most: of reasons, of contests, of slips."""
+"""Rows at most: of reasons, of contests, of slips; what fits a page. An assumption."""
 
-_SEED = 1
+_SEED, _DRAWS = 1, 2000
+"""Of the bootstrap, by which equal audits are said equally; draws for an interval of 95 %."""
 
 
 def findings_of(record: Record, rungs: Mapping[str, Rung] | None = None) -> Findings:
@@ -40,17 +41,20 @@ def findings_of(record: Record, rungs: Mapping[str, Rung] | None = None) -> Find
         "tables": tables,
         "charts": _ratings(record),
         "pictures": _boards(record),
-        "notes": _contaminated(record),
+        "notes": (*_uncounted(record), *_contaminated(record)),
     }
     if not gains:
+        kept = sum(a.verdict == "keep" for a in record.attempts)
+        why = "none was kept" if not kept else f"{kept} were kept, and no audit of a champion counts"
         return Findings(
-            f"No evidence of a gain: none of {len(record.attempts)} attempts was kept and audited.",
+            f"No evidence of a gain: of {len(record.attempts)} attempts {why}.",
             helped=False,
             **said,
         )
     name, gain = max(gains.items(), key=lambda item: item[1].elo)
     what = "beats" if gain.low > 0 else "cannot be shown to beat"
-    least = "95 % interval" if len(gains) == 1 else f"95 % interval, the best of {len(gains)} being told,"
+    among = len({record.final[lineage].digest for lineage in gains})
+    least = "95 % interval" if among == 1 else f"95 % interval, the best of {among} being told,"
     sentence = (
         f"{name} {what} its seed, by {gain.elo:+.0f} Elo ({least} {gain.low:+.0f} to {gain.high:+.0f}) in "
         f"{gain.pairs} pairs of games from openings that nobody chose by."
@@ -68,7 +72,8 @@ def _gains(record: Record) -> dict[str, Rating]:
             tallies[name] = audit.evidence["tally"]
     distinct = len({record.final[name].digest for name in tallies})
     level = 1 - _ERROR / max(1, distinct)
-    found = {name: head_to_head(tally, np.random.default_rng(_SEED), level) for name, tally in tallies.items()}
+    draws = _DRAWS * max(1, distinct)  # the tails are that much thinner
+    found = {name: head_to_head(tally, np.random.default_rng(_SEED), level, draws) for name, tally in tallies.items()}
     return {name: rating for name, rating in found.items() if rating is not None}
 
 
@@ -121,7 +126,7 @@ def _contests(record: Record) -> tuple[Table, ...]:
         rating = head_to_head(a.duel.tally, np.random.default_rng(_SEED))
         elo = "" if rating is None else f"{rating.elo:+.0f} ({rating.low:+.0f} to {rating.high:+.0f})"
         pairs = "-".join(map(str, a.duel.tally))
-        rows.append((a.generation + 1, a.lineage, a.verdict, a.duel.count, pairs, elo, a.rewrite.hypothesis[:80]))
+        rows.append((a.generation, a.lineage, a.verdict, a.duel.count, pairs, elo, a.rewrite.hypothesis[:80]))
     columns = ("generation", "lineage", "verdict", "pairs", "0-1/2-1-3/2-2", "Elo, as chosen", "what was tried")
     return (Table("Children against their parents", columns, tuple(rows)),) if rows else ()
 
@@ -220,15 +225,28 @@ def _drawn(board: chess.Board, slip: Mapping[str, Any]) -> str:
     return str(chess.svg.board(board, orientation=board.turn, arrows=arrows, size=360))
 
 
+def _uncounted(record: Record) -> tuple[str, ...]:
+    """Champions whose audit failed, and why: they are in no interval."""
+    failed = [
+        (name, record.audits[name, champion.digest])
+        for name, champion in sorted(record.final.items())
+        if (name, champion.digest) in record.audits and not record.audits[name, champion.digest].ok
+    ]
+    return tuple(
+        f"The audit of {name} does not count: {audit.status}, {audit.evidence.get('reason', 'without a reason')}."
+        for name, audit in failed
+    )
+
+
 def _contaminated(record: Record) -> tuple[str, ...]:
-    """Games in which a program had too little of a core: strength was measured on a busy machine."""
+    """Games in which a program computed too little on its moves: if the machine was busy, ratings are noisier."""
     outcomes = [*_measured(record), *{id(o): o for o in record.audits.values()}.values()]
     games, flagged = (round(sum(o.metrics.get(key, 0.0) for o in outcomes)) for key in ("games", "contaminated"))
     if not flagged:
         return ()
     return (
-        f"In {flagged} of {games} games of gauntlets and audits an engine had too little of a core on its moves: other "
-        "work on the machine took part in these results.",
+        f"In {flagged} of {games} games of gauntlets and audits an engine computed for less than three quarters of its "
+        "time: the machine was busy with other work, or it waited.",
     )
 
 

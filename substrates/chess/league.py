@@ -27,9 +27,13 @@ def league(engines: Mapping[str, str], fought: Callable[[str, str], Sequence[Pai
         met[one][engines[other]] = list(tally_of(pairs))
         met[other][engines[one]] = met[one][engines[other]][::-1]
         for pair in pairs:
+            if pair.void:
+                continue
             won[one, other] = won.get((one, other), 0.0) + pair.points
             won[other, one] = won.get((other, one), 0.0) + 1 - pair.points
             games[one] += [(pair.first, True), (pair.second, False)]
             games[other] += [(pair.first, False), (pair.second, True)]
+    if len(engines) > 1 and not won:
+        raise RuntimeError("the referee broke in every game of the league")
     elos = bradley_terry(won) if won else {}
     return {d: Outcome("ok", elos.get(d, 0.0), evidence={"play": play_of(games[d]), "met": met[d]}) for d in engines}

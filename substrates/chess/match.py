@@ -31,12 +31,14 @@ _SHIFT = 86_400.0
 
 @dataclass(frozen=True)
 class Pair:
-    """`first`: the challenger has white; `second`: black. `void`: a trusted engine broke, so it says nothing."""
+    """`first`: the challenger has white; `second`: black. `void`: a trusted engine broke, so it says nothing.
+    `seconds`: that its slot was taken, with starts and referee."""
 
     opening: str
     first: Game
     second: Game
     void: bool = False
+    seconds: float = 0.0
 
     @property
     def points(self) -> float:
@@ -56,9 +58,8 @@ def tally_of(pairs: Sequence[Pair]) -> tuple[int, ...]:
 
 def bout_of(pairs: Sequence[Pair]) -> Bout:
     """Differences of points to a half; the clock runs in void pairs too."""
-    counted = [pair for pair in pairs if not pair.void]
-    clock = sum(game.seconds for pair in pairs for game in pair.games)
-    return replace(Bout.of([pair.points - 0.5 for pair in counted]), tally=tally_of(pairs), clock=clock)
+    bout = Bout.of([pair.points - 0.5 for pair in pairs if not pair.void])
+    return replace(bout, tally=tally_of(pairs), clock=sum(pair.seconds for pair in pairs))
 
 
 class Seats:
@@ -105,10 +106,9 @@ class Table:
         others: Callable[[int], Contestant],
         openings: Sequence[str],
         at_once: int = 1,
-        until: float = float("inf"),
     ) -> list[Pair]:
-        """One pair an opening, in their order; opponent k is `others(k)`. No pair is begun after `until` (monotonic),
-        but one is. `at_once`: how many slots are asked for; 1 where one is held."""
+        """One pair an opening, in their order; opponent k is `others(k)`. `at_once`: how many slots are asked for; 1
+        where one is held."""
         found: dict[int, Pair] = {}
         numbers, lock = count(), threading.Lock()
 
@@ -117,7 +117,7 @@ class Table:
                 while True:
                     with lock:
                         k = next(numbers)
-                    if k >= len(openings) or (k and time.monotonic() >= until):
+                    if k >= len(openings):
                         return
                     found[k] = self.pair(seats, challenger, others(k), openings[k])
                     self.told(found[k])
@@ -132,6 +132,7 @@ class Table:
 
     def pair(self, seats: Seats, challenger: Contestant, other: Contestant, opening: str) -> Pair:
         """Two games. An engine that isn't trusted is started anew for each."""
+        began = time.monotonic()
         first = self._game(seats, challenger, other, opening, challenger_white=True)
         second = self._game(seats, challenger, other, opening, challenger_white=False)
         void = any(
@@ -139,7 +140,7 @@ class Table:
             for game in (first, second)
             for contestant in (challenger, other)
         )
-        return Pair(opening, first, second, void)
+        return Pair(opening, first, second, void, time.monotonic() - began)
 
     def _game(
         self, seats: Seats, challenger: Contestant, other: Contestant, opening: str, challenger_white: bool

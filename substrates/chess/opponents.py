@@ -72,15 +72,21 @@ class Opponents:
         nodes = self._settings.referee
         return Referees(self._program, nodes) if nodes and self._program is not None else None
 
-    def remark(self) -> str:
-        """What a person must know of them; empty where nothing."""
-        if self.ladder is None or self._program is None:
+    @cached_property
+    def version(self) -> str:
+        """Of the Stockfish that plays and judges; empty without one. Raises UsageError where it is none."""
+        if self._program is None:
             return ""
-        wanted = self.ladder.version
         try:
-            here = version_of(self._program)
+            return version_of(self._program)
         except Fault as fault:
             raise UsageError(f"{self._program} does not answer as stockfish does: {fault.reason}.") from None
-        if wanted == here:
+
+    def remark(self) -> str:
+        """What a person must know of them; empty where nothing."""
+        if self.ladder is None or self.ladder.version == self.version:
             return ""
-        return f"The ladder was calibrated with {wanted}; here is {here}: Elo on it is shifted by what they differ in."
+        return (
+            f"The ladder was calibrated with {self.ladder.version}; here is {self.version}: Elo on it is shifted by "
+            "what they differ in."
+        )

@@ -39,7 +39,7 @@ def pgn_of(game: Game, event: str, time_control: str) -> str:
         if spent:
             told.headers[f"{color}Processor"] = f"{spent:.2f} s"
     if contaminated(game):
-        told.headers["Contaminated"] = "an engine had too little of a core on its moves"
+        told.headers["Contaminated"] = "an engine computed for less than three quarters of its moves' time"
     for header in ("Site", "Date", "Round"):
         told.headers.pop(header, None)
     node: chess.pgn.GameNode = told

@@ -91,19 +91,16 @@ def rated(
     return Rating(float(best), float(min(low, best)), float(max(high, best)), pairs)
 
 
-def next_rung(results: Sequence[tuple[str, float]], ladder: Mapping[str, Rung], guess: float | None = None) -> str:
-    """The rung nearest to where half the points are expected by `results`; before any, to `guess` (or the middle)."""
+def next_rung(results: Sequence[tuple[str, float]], ladder: Mapping[str, Rung]) -> str:
+    """The rung nearest to where half the points are expected by `results`; before any, the middle one."""
     rungs = sorted(ladder.values(), key=lambda rung: (rung.elo, rung.name))
     if not rungs:
         raise ValueError("a ladder without rungs")
     if not results:
-        if guess is None:
-            return rungs[len(rungs) // 2].name
-        elo = guess
-    else:
-        scores = np.array([score for _, score in results])
-        elos = np.array([ladder[name].elo for name, _ in results])
-        elo = float(_likeliest(scores, elos[None], np.ones((1, len(results))))[0])
+        return rungs[len(rungs) // 2].name
+    scores = np.array([score for _, score in results])
+    elos = np.array([ladder[name].elo for name, _ in results])
+    elo = float(_likeliest(scores, elos[None], np.ones((1, len(results))))[0])
     return min(rungs, key=lambda rung: abs(rung.elo - elo)).name
 
 

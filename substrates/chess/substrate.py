@@ -12,6 +12,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from importlib.resources import files
 from importlib.util import find_spec
@@ -48,11 +49,11 @@ from substrates.chess.game import Game, Rules
 from substrates.chess.league import PAIRS, league
 from substrates.chess.manifest import MANIFEST, manifest_of
 from substrates.chess.match import Pair, Seats, Table, bout_of, tally_of
-from substrates.chess.opponents import Opponents
+from substrates.chess.opponents import Opponents, Rungs
 from substrates.chess.pgn import Archive, pgn_of
 from substrates.chess.rating import head_to_head, next_rung, rated
 from substrates.chess.settings import ChessSettings, check
-from substrates.chess.uci import Limit
+from substrates.chess.uci import Fault, Limit
 
 __all__ = ["Chess"]
 
@@ -73,6 +74,7 @@ class Chess(Substrate):
         _check_book(self._book, settings)
         self._opponents = Opponents(settings)
         self._ladder = self._opponents.ladder
+        self.relative = self._ladder is None
         self._table = Table(Rules(plies=settings.plies), self._opponents.referees, self._tell)
         scale = "on the ladder of node-limited Stockfish" if self._ladder else "within this run's league"
         self.metric = Metric(
@@ -90,8 +92,7 @@ class Chess(Substrate):
         limit = Limit(movetime=settings.movetime, patience=(settings.movetime + settings.margin) / 1e3)
         self._builder = Builder(limit, settings.build, settings.memory_mb, self._unseen())
         self._archive = None if settings.games is None else Archive(Path(settings.games))
-        self._gated: dict[str, Wrong | None] = {}
-        self._starts: dict[str, float] = {}
+        self._gated: dict[str, Wrong | float] = {}
         self._lock = threading.Lock()
         self._seeds: Mapping[str, Genome] = {}
 
@@ -157,7 +158,8 @@ class Chess(Substrate):
             "generation": generation if self._ladder is None and purpose == "select" else None,
             "pairs": s.audits if audit else s.pairs,
             "scale": state.get("seeds", {}) if audit else None,
-            "ladder": None if self._ladder is None else self._ladder.version,
+            "ladder": None if self._ladder is None else content_key(self._ladder.version, _places(self._ladder)),
+            "stockfish": self._opponents.version,
             "evaluator": _evaluator(),
             "hardware": processor_name(),
         }
@@ -189,16 +191,24 @@ class Chess(Substrate):
         with self._lock:
             known = genome.digest in self._gated
         if not known:
-            verdict: Wrong | None = None
+            verdict: Wrong | float
             try:
-                gate.passed(engine, bench, int(content_key("gate", genome.digest)[:8], 16))
+                verdict = gate.passed(engine, bench, int(content_key("gate", genome.digest)[:8], 16))
             except Wrong as wrong:
                 verdict = wrong
             with self._lock:
                 self._gated[genome.digest] = verdict
-        if (verdict := self._gated[genome.digest]) is not None:
+        verdict = self._gated[genome.digest]
+        if isinstance(verdict, Wrong):
             raise verdict
         return engine
+
+    def _sound(self, genome: Genome, bench: Bench) -> Contestant:
+        """Of a genome that has passed before: where it cannot be built any more, the machine is broken."""
+        try:
+            return self._builder.contestant(genome, bench)
+        except Wrong as wrong:
+            raise RuntimeError(f"an engine that was built before is not any more: {wrong.reason}") from None
 
     def _gauntlet(self, case: Case, engine: Contestant, bench: Bench) -> Outcome:
         """Against the rung where half the points are expected, one pair after another, until its clock ends."""
@@ -234,7 +244,7 @@ class Chess(Substrate):
         if seed is None or seed == case.genome:
             return Outcome("ok", base, {"elo_low": base, "elo_high": base, "pairs": 0.0})
         drawn = openings.drawn(self._book.held_out, case.seed, case.conditions["pairs"])
-        other = self._builder.contestant(seed, bench)
+        other = self._sound(seed, bench)
         pairs = self._table.pairs(bench, engine, lambda k: other, drawn)
         if why := unfair(pairs, self.settings.movetime, self._start(engine, case.genome, bench)):
             return Outcome("refused", evidence={"reason": why})
@@ -256,7 +266,8 @@ class Chess(Substrate):
         said = {"play": play_of(games)}
         referees = self._table.referees
         if referees is not None:
-            said["slips"] = [slip.to_json() for slip in slips(games, referees)]  # type: ignore[assignment]
+            with suppress(Fault):  # Stockfish's own; a rating needs no slips
+                said["slips"] = [slip.to_json() for slip in slips(games, referees)]  # type: ignore[assignment]
         return said
 
     # -- between champions ---------------------------------------------------------------------
@@ -288,30 +299,32 @@ class Chess(Substrate):
         met = int(content_key(incumbent.genome.digest, challenger.genome.digest, incumbent.stream)[:8], 16)
         drawn = openings.drawn(self._book.played, met, first + pairs)[first:]
         try:
-            played = self._fought(challenger, incumbent, drawn, bench)
             with bench.lease() as held:
-                start = self._start(self._builder.contestant(challenger.genome, held), challenger.genome, held)
+                engine = self._builder.contestant(challenger.genome, held)
+                start = self._start(engine, challenger.genome, held)
         except Wrong as wrong:
             return Bout(last=True, failed=wrong.status)
+        played = self._fought(challenger, incumbent, drawn, bench)
         if unfair(played, s.movetime, start):
             return Bout(last=True, failed="refused")
         return bout_of(played)
 
     def _fought(self, one: Case, other: Case, drawn: Sequence[str], bench: Bench) -> list[Pair]:
-        """Raises Wrong where one cannot be built (any more)."""
         with bench.lease() as held:
-            engine, opponent = (self._builder.contestant(case.genome, held) for case in (one, other))
+            engine, opponent = (self._sound(case.genome, held) for case in (one, other))
         return self._table.pairs(bench, engine, lambda k: opponent, drawn, at_once=_slots())
 
     def _start(self, engine: Contestant, genome: Genome, bench: Bench) -> float:
-        """CPU seconds of its program before a game, measured once while this lives: a run that is gone on with finds
-        its gate remembered."""
+        """CPU seconds of its program before a game: measured at the gate, or now, as a run that is gone on with finds
+        its gate remembered. Raises Wrong."""
         with self._lock:
-            known = self._starts.get(genome.digest)
+            known = self._gated.get(genome.digest)
         if known is None:
             known = gate.starting(engine, bench)
             with self._lock:
-                self._starts[genome.digest] = known
+                self._gated[genome.digest] = known
+        if isinstance(known, Wrong):
+            raise known
         return known
 
     def _tell(self, pair: Pair) -> None:
@@ -322,6 +335,11 @@ class Chess(Substrate):
 
     def findings(self, record: Record) -> Findings:
         return findings_of(record, None if self._ladder is None else self._ladder.rungs)
+
+
+def _places(ladder: Rungs) -> list[tuple[str, float, float]]:
+    """Where the rungs stand."""
+    return [(rung.name, rung.elo, rung.error) for rung in ladder.rungs.values()]
 
 
 def _timed(pairs: Sequence[Pair]) -> dict[str, float]:

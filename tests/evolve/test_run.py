@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from toy import SEEDS, Toy, ToySettings, guess
 
+from evolve.acceptance import Significant
 from evolve.config import (
     AcceptanceSettings,
     AuditSettings,
@@ -148,12 +149,32 @@ class Drawn(Toy):
 
     def __init__(self, mean: float) -> None:
         super().__init__(ToySettings(noise=0.3))
-        self.mean, self.fought = mean, list[int]()
+        self.mean, self.fought, self.most = mean, list[int](), 99
 
     def compare(self, incumbent: Case, challengers: Sequence[Case], bench: Bench) -> list[Bout]:
         self.fought.append(incumbent.repeat)
         bout = Bout.of([self.mean + d for d in (-1.0, -0.5, 0.5, 1.0)])
-        return [replace(bout, clock=3.0) for _ in challengers]
+        return [replace(bout, clock=3.0, last=incumbent.repeat + 1 >= self.most) for _ in challengers]
+
+
+class Placed(Toy):
+    """A score is a place among those it was measured with."""
+
+    relative = True
+
+    def measure(self, cases: Sequence[Case], bench: Bench) -> dict[str, Outcome]:
+        found = super().measure([replace(case, stream="alone") for case in cases], bench)
+        mean = sum(o.score or 0.0 for o in found.values()) / len(found)
+        return {name: Outcome("ok", (o.score or 0.0) - mean) for name, o in found.items()}
+
+
+def test_who_is_placed_among_others_is_placed_among_all_of_them_wherever_it_was_cut() -> None:
+    settings = replace(SETTINGS, run=RunSettings(generations=2, baselines=[]))
+    whole, tape = play(settings=settings, toy=Placed(ToySettings(noise=0.3)))
+    first = next(i for i, e in enumerate(tape.entries) if e.kind == "outcome" and e.value["stream"] == "select")
+    for cut in range(first, first + 4):
+        again, _ = play(Tape(list(tape.entries[:cut])), settings, Placed(ToySettings(noise=0.3)))
+        assert story(again) == story(whole)
 
 
 UNDECIDED = replace(
@@ -175,12 +196,22 @@ def test_a_contest_has_its_clock_in_each_generation_wherever_it_was_cut() -> Non
         assert len(longer.entries) == len(tape.entries)
 
 
-@pytest.mark.parametrize(("mean", "attempts"), [(0.01, 1), (-0.01, 2)])
-def test_only_a_challenger_that_is_ahead_goes_on_in_the_next_generation(mean: float, attempts: int) -> None:
-    result, _ = play(settings=UNDECIDED, toy=Drawn(mean), seeds={"a": guess(0.0)})
+def test_a_contest_whose_evidence_is_used_up_does_not_go_on() -> None:
+    """Nor does it hold its lineage up: the next generation tries something else."""
+    toy = Drawn(0.01)
+    toy.most = 2
+    result, _ = play(settings=UNDECIDED, toy=toy, seeds={"a": guess(0.0)})
     found = result.record.attempts
-    assert [a.verdict for a in found] == ["undecided"] * attempts
-    assert {a.duel.count for a in found} == {32 // attempts}
+    assert [(a.verdict, a.duel.count) for a in found] == [("undecided", 8), ("undecided", 8)]
+
+
+def test_who_is_not_promising_does_not_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Significant, "promising", lambda self, duel, alpha: duel.total > 0)
+    for mean, attempts in ((0.01, 1), (-0.01, 2)):
+        result, _ = play(settings=UNDECIDED, toy=Drawn(mean), seeds={"a": guess(0.0)})
+        found = result.record.attempts
+        assert [a.verdict for a in found] == ["undecided"] * attempts
+        assert {a.duel.count for a in found} == {32 // attempts}
 
 
 def test_a_change_of_what_may_not_be_edited_is_refused_untried() -> None:

@@ -94,3 +94,13 @@ def test_an_engine_of_the_upper_bound_is_mostly_kept() -> None:
     deviation = math.sqrt(share @ (PAIR - 0.5) ** 2)
     better = share * (1 + t * deviation / (share @ (PAIR - 0.5) ** 2) * (PAIR - 0.5))
     assert kept(better / better.sum(), 60, 2) >= binom.ppf(0.001, 60, 0.95)
+
+
+def test_who_has_come_half_of_the_way_to_a_discard_is_not_promising() -> None:
+    even, behind, lost = (Duel(sum(t), tally=t) for t in ((1, 5, 10, 5, 1), (4, 9, 20, 6, 2), (30, 40, 30, 5, 0)))
+    test = Sprt(0, 50, 0.05)
+    ratios = [log_likelihood_ratio(duel.tally, 0, 50) for duel in (even, behind, lost)]
+    assert math.log(0.05 / 0.95) / 2 < ratios[0] < 0
+    assert math.log(0.05 / 0.95) < ratios[1] < math.log(0.05 / 0.95) / 2
+    assert [test.promising(duel, 0.05) for duel in (Duel(), even, behind, lost)] == [True, True, False, False]
+    assert [test.decide(duel, 0.05) for duel in (even, behind, lost)] == ["more", "more", "discard"]

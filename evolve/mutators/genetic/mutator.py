@@ -28,8 +28,8 @@ __all__ = ["Genetic"]
 _MORE = 0.2  # chance of one more edit in the same answer: every fifth crosses a valley. An assumption
 _MOST = 4  # edits in one answer
 _PAST = 200  # attempts of the lineage that are looked back on
-# An author who marks numbers says that they may be anything: among ten kinds that know nothing these have half the
-# draws until it is seen what works. An assumption.
+# An author who marks numbers says that they may be anything: beside nine kinds that know nothing these have half of the
+# draws, among all those of Python a quarter, until it is seen what works. An assumption.
 _RATES = {"cma": 0.3, "tune": 0.3, "switch": 0.3}
 
 

@@ -97,7 +97,8 @@ def tune(source: Source) -> Iterator[Site]:
 
 
 def switch(source: Source) -> Iterator[Site]:
-    """One marked number that is nought becomes one: what it weighs was written, and is switched off."""
+    """One marked number that is nought becomes one: what it weighs was written, and is switched off. One is the usual
+    strength, as our engines have it; a convention."""
     return (Site(source, found.start, partial(_switched, found)) for found in marked(source) if not found.value)
 
 

@@ -100,6 +100,14 @@ def test_each_position_where_a_game_was_lost_is_a_picture() -> None:
     assert picture.svg.count("<use ") == 3, "two kings and a rook"
 
 
+def test_an_audit_that_was_refused_is_told() -> None:
+    known = record(CHILD, WON)
+    refused = Outcome("refused", evidence={"reason": "it computes while its opponent has the move"})
+    found = findings_of(Record(**{**vars(known), "audits": dict.fromkeys(known.audits, refused)}))
+    assert found.sentence == "No evidence of a gain: of 0 attempts none was kept."
+    assert found.notes == ("The audit of a does not count: refused, it computes while its opponent has the move.",)
+
+
 def test_games_on_a_busy_machine_are_told() -> None:
     assert findings_of(record(CHILD, WON)).notes == ()
     (note,) = findings_of(record(CHILD, WON, contaminated=3.0)).notes
@@ -117,6 +125,6 @@ def test_contests_are_told_with_their_pairs_the_kept_first() -> None:
     found = findings_of(Record(**{**vars(known), "attempts": attempts}))
     rows = next(table for table in found.tables if table.title == "Children against their parents").rows
     assert [row[:5] for row in rows] == [
-        (3, "a", "keep", 200, "10-20-60-60-50"),
-        (3, "a", "discard", 200, "20-40-70-45-25"),
+        (2, "a", "keep", 200, "10-20-60-60-50"),
+        (2, "a", "discard", 200, "20-40-70-45-25"),
     ]

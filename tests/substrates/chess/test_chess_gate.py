@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import chess
@@ -18,9 +19,10 @@ from substrates.chess import gate
 from substrates.chess.engine import Builder, Contestant, Wrong
 from substrates.chess.gate import PERFT, passed, sampled
 from substrates.chess.manifest import MANIFEST, Manifest, manifest_of
-from substrates.chess.uci import Limit
+from substrates.chess.uci import Limit, Player
 
 LIMIT = Limit(movetime=1, patience=10.0)
+HIDDEN = Path("/usr/local/bin/stockfish")
 GOOD = 'language = "python"\nbuild = []\nartefact = ""\nrun = ["python", "engine.py"]\n'
 BUILT = 'language = "rust"\nbuild = ["rustc", "engine.rs"]\nartefact = "engine"\nrun = ["./engine"]\n'
 
@@ -100,7 +102,13 @@ class Compiler:
 
 
 def builder() -> Builder:
-    return Builder(LIMIT, 10.0, 256, [])
+    return Builder(LIMIT, 10.0, 256, [HIDDEN])
+
+
+def test_a_program_that_no_folder_would_hold_is_refused() -> None:
+    compiler = Compiler(files={"engine": bytes(17 << 20)})
+    with pytest.raises(Wrong, match=r"it has 17,825,792 bytes; 16,777,216 at most"):
+        builder().contestant(genome(BUILT, engine_rs="fn main() {}"), compiler)
 
 
 def test_what_is_built_is_built_once_and_its_sources_stay_away() -> None:
@@ -108,7 +116,8 @@ def test_what_is_built_is_built_once_and_its_sources_stay_away() -> None:
     one, again = (made.contestant(genome(BUILT, engine_rs="fn main() {}"), compiler) for _ in range(2))
     assert one is again
     (asked,) = compiler.asked
-    assert asked == (["rustc", "engine.rs"], {"files": {"engine.rs": "fn main() {}"}, "keep": ["engine"]})
+    given = {"files": {"engine.rs": "fn main() {}"}, "keep": ["engine"], "hidden": (HIDDEN,)}
+    assert asked == (["rustc", "engine.rs"], given), "what is hidden when it plays is hidden from its compiler"
     assert (one.argv, one.files, one.trusted) == (["./engine"], {"engine": b"\x7fELF"}, False)
     made.contestant(genome(BUILT, engine_rs="fn main() { }"), compiler)
     assert len(compiler.asked) == 2
@@ -181,6 +190,20 @@ def refused(one: Contestant) -> Wrong:
 
 def test_one_that_plays_legal_moves_and_counts_right_passes() -> None:
     passed(learnt("say('bestmove ' + legal[0])"), PlainBench(), 3)  # type: ignore[arg-type]
+
+
+def test_one_that_is_never_ready_soon_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate, "_READY", 0.3)
+    slow = contestant("a", engine("say('bestmove e2e4')", before="import time\ntime.sleep(0.4)\n"))
+    with pytest.raises(Wrong, match=r"it takes 0\.[4-9] s to be ready for a game; 0\.3 s at most|it takes [1-9]"):
+        gate.starting(slow, PlainBench())  # type: ignore[arg-type]
+
+
+def test_its_start_is_the_least_of_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    spent, close = iter([1.0, 1.0, 0.25, 0.25, 0.5, 0.5]), Player.close  # each is closed twice
+    monkeypatch.setattr(Player, "close", lambda self: (close(self), next(spent))[1])
+    starting = gate.starting(contestant("a", engine("say('bestmove e2e4')")), PlainBench())  # type: ignore[arg-type]
+    assert starting == 0.25
 
 
 def test_a_wrong_count_is_refused_with_the_right_one() -> None:

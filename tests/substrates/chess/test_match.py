@@ -33,7 +33,7 @@ def game(result: str, end: str = "checkmate", white: str = "one", black: str = "
 
 def pairs_of(results: list[tuple[str, str, bool]]) -> list[Pair]:
     return [
-        Pair(chess.STARTING_FEN, game(first), game(second, white="other", black="one"), void)
+        Pair(chess.STARTING_FEN, game(first), game(second, white="other", black="one"), void, seconds=1.5)
         for first, second, void in results
     ]
 
@@ -48,6 +48,7 @@ def test_a_bout_and_its_tally_say_the_same(results: list[tuple[str, str, bool]])
     assert bout.count == sum(tally) == len(counted)
     assert bout.total == pytest.approx(halves @ np.array(tally))
     assert bout.squares == pytest.approx((halves**2) @ np.array(tally))
+    assert bout.clock == 1.5 * len(pairs)
     assert all(tally[round(4 * points)] for points in counted)
 
 
@@ -141,12 +142,6 @@ def test_pairs_come_in_the_order_of_their_openings_and_all_are_told(at_once: int
     assert [pair.opening for pair in pairs] == openings
     assert sorted(told) == sorted(openings)
     assert sorted(asked) == [0, 1, 2, 3]
-
-
-def test_the_clock_ends_a_match_and_one_pair_is_played_at_least() -> None:
-    lost = contestant("a", "")
-    openings = [chess.STARTING_FEN] * 3
-    assert len(table().pairs(PlainBench(), lost, lambda k: lost, openings, until=0.0)) == 1  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("at_once", [1, 2])
