@@ -23,7 +23,8 @@ class Limits:
     `memory_mb` is of all its processes together (sampled), `processes` counts threads too, `scratch_mb` is the size
     of its folder (and once more of /tmp and of /dev/shm), `file_mb` of one file, `output_kb` what is kept of the
     beginning of each of stdout and stderr, `tail_kb` of its end beyond that (the rest is thrown away).
-    `cpu_seconds`: of one process, in whole seconds; None: as many as the wall allows on all its cores.
+    `cpu_seconds`: of one process, in whole seconds; None: as many as the wall allows on all its cores. `children`: may
+    it start other processes? Threads it may; bubblewrap's alone is held to it.
     """
 
     seconds: float
@@ -31,6 +32,7 @@ class Limits:
     cpu_seconds: float | None = None
     memory_mb: int = 1024
     processes: int = 64
+    children: bool = True
     file_mb: int = 64
     scratch_mb: int = 128
     output_kb: int = 256

@@ -47,7 +47,14 @@ class Contestant:
     def seated(self, bench: Bench, seconds: float) -> Player:
         """Started and ready, for at most `seconds`. Raises Fault. Its `close` ends it."""
         limits = Limits(
-            seconds, memory_mb=self.memory_mb, processes=8, file_mb=16, scratch_mb=32, output_kb=16, tail_kb=4
+            seconds,
+            memory_mb=self.memory_mb,
+            processes=8,
+            children=False,  # their CPU time could be hidden from who looks for pondering
+            file_mb=16,
+            scratch_mb=32,
+            output_kb=16,
+            tail_kb=4,
         )
         running = bench.start(self.argv, limits, files=self.files, visible=self.visible, hidden=self.hidden, talks=True)
         player = Player(running, self.name)

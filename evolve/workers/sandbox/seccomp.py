@@ -93,6 +93,9 @@ _REFUSED = {
     "modify_ldt": (154, -1),
 }
 
+_CHILDREN = {"fork": (57, -1), "vfork": (58, -1)}
+_CLONE_THREAD = 0x00010000
+
 _DRIVERS = ("memfd_create",)
 """Without it cuInit ends with error 304 (NVIDIA's drivers from 570 on, as reported of other sandboxes). Such a trial
 may hold memory that no watchdog sees: a file of `file_mb` a descriptor."""
@@ -110,9 +113,10 @@ def _refuse(error: int) -> bytes:
     return _step(_RETURN, _ERRNO | error)
 
 
-def program(machine: str | None = None, accelerated: bool = False) -> bytes | None:
+def program(machine: str | None = None, accelerated: bool = False, children: bool = True) -> bytes | None:
     """The filter for this machine (or the named one), as `bwrap --seccomp` reads it; None where it is not known.
-    `accelerated`: for a trial with a GPU, whose driver needs what is refused to others."""
+    `accelerated`: for a trial with a GPU, whose driver needs what is refused to others. `children`: may it start other
+    processes? One whose parent ignores its end is in nobody's account of CPU time."""
     machine = machine or platform.machine()
     if machine not in _AUDIT_ARCH:
         return None
@@ -127,16 +131,14 @@ def program(machine: str | None = None, accelerated: bool = False) -> bytes | No
         steps += [_step(_AT_LEAST, _X32, no=1), _refuse(errno.ENOSYS)]
     # ENOSYS, for then the C library falls back to clone, whose flags a filter can see.
     steps += [_step(_EQUAL, _CLONE3, no=1), _refuse(errno.ENOSYS)]
-    for name, numbers in _REFUSED.items():
+    for name, numbers in (_REFUSED if children else _REFUSED | _CHILDREN).items():
         if numbers[column] >= 0 and not (accelerated and name in _DRIVERS):
             steps += [_step(_EQUAL, numbers[column], no=1), _refuse(errno.EPERM)]
-    steps += [
-        _step(_EQUAL, _CLONE[machine], no=4),
-        _step(_LOAD, _FIRST_ARGUMENT),
-        _step(_ANY_BIT, _NEW_NAMESPACES, no=1),
-        _refuse(errno.EPERM),
-        _step(_RETURN, _ALLOW),
-    ]
+    cloned = [_step(_LOAD, _FIRST_ARGUMENT), _step(_ANY_BIT, _NEW_NAMESPACES, no=1), _refuse(errno.EPERM)]
+    if not children:
+        cloned += [_step(_ANY_BIT, _CLONE_THREAD, yes=1), _refuse(errno.EPERM)]
+    cloned.append(_step(_RETURN, _ALLOW))
+    steps += [_step(_EQUAL, _CLONE[machine], no=len(cloned)), *cloned]
     families = [_step(_EQUAL, f, yes=len(_FAMILIES) - i) for i, f in enumerate(_FAMILIES)]
     steps += [
         _step(_EQUAL, _SOCKET[machine], no=len(families) + 2),

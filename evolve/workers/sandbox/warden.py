@@ -14,6 +14,7 @@ import socket
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import product
 from typing import Any
 
 from evolve.jobs import Limits, Ran
@@ -77,8 +78,10 @@ class Warden:
     def __init__(self, connection: socket.socket, alive: int, user: int | None) -> None:
         self._connection, self._alive = connection, alive
         self._user = user
-        programs = [seccomp.program(accelerated=accelerated) for accelerated in (False, True)]
-        self._filters = [sealed(program) if program else None for program in programs]
+        kinds = list(product((False, True), repeat=2))
+        programs = [seccomp.program(accelerated=accelerated, children=children) for accelerated, children in kinds]
+        filters = [sealed(program) if program else None for program in programs]
+        self._filters = dict(zip(kinds, filters, strict=True))
         self._nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
 
     def answer(self, request: dict[str, Any], talk: Sequence[int]) -> dict[str, Any]:
@@ -102,7 +105,7 @@ class Warden:
     def _trial(self, request: dict[str, Any], job: Job) -> Bubble | Plain:
         if request["bubble"] is not None:
             command = [request["bwrap"], *request["bubble"]]
-            allowed = self._filters[request["accelerated"]]
+            allowed = self._filters[request["accelerated"], request["limits"]["children"]]
             return Bubble(command, self._user, allowed, job.writing, request["covered"])
         return Plain(request["folder"], request["path"], job.writing)
 

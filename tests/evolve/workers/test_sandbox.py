@@ -442,3 +442,41 @@ print(len(os.sched_getaffinity(0)), libc.inotify_init(), libc.inotify_init1(0), 
         pytest.skip("the filter of system calls is not known for this processor")
     ran = bubble.run(python(code), Limits(seconds=20.0), cores=[min(os.sched_getaffinity(0))])
     assert ran.stdout.split() == [b"1", b"-1", b"-1", b"-1"]
+
+
+@pytest.mark.parametrize("children", [True, False])
+def test_no_child_where_none_is_allowed_and_threads_all_the_same(bubble: Sandbox, children: bool) -> None:
+    code = """
+import ctypes, os, subprocess, sys, threading
+
+def tried(how):
+    try:
+        how()
+        print("yes", end=" ", flush=True)
+    except (OSError, RuntimeError):
+        print("no", end=" ", flush=True)
+
+def forked(call):
+    if (pid := call()) == 0:
+        os._exit(0)
+    if pid < 0:
+        raise OSError
+    os.waitpid(pid, 0)
+
+def threaded():
+    one = threading.Thread(target=int)
+    one.start()
+    one.join()
+
+libc = ctypes.CDLL(None)
+tried(lambda: forked(os.fork))
+tried(lambda: forked(lambda: libc.syscall(57)) if os.uname().machine == "x86_64" else forked(os.fork))
+tried(lambda: subprocess.run([sys.executable, "-c", ""], check=True))
+tried(lambda: os.waitpid(os.posix_spawn("/bin/true", ["true"], {}), 0))
+tried(threaded)
+"""
+    if module.seccomp.program() is None:
+        pytest.skip("the filter of system calls is not known for this processor")
+    ran = bubble.run(python(code), Limits(seconds=20.0, children=children))
+    assert ran.ok, ran.stderr
+    assert ran.stdout.split() == [b"yes" if children else b"no"] * 4 + [b"yes"]
