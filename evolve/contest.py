@@ -192,6 +192,8 @@ class Ring:
             ahead = [case for base_then, *then in later for case in self.substrate.ahead(base_then, then)]
             with self.bench.ahead(ahead):
                 found = self.substrate.compare(base, cases, self.bench)
+            if self.substrate.clock.timed:
+                self.bench.clocked(sum(bout.clock for bout in found))
             self.memory.add_bouts(key, base.lineage, found, round(time.perf_counter() - started, 6))
         return found
 

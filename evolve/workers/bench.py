@@ -166,6 +166,10 @@ class RecordedBench(Bench):
             raise
         return True
 
+    def clocked(self, seconds: float) -> None:
+        """Of slots' time, so much was under the clock of a contest, whose games are no trials."""
+        self._workers.clocked(seconds)
+
     def _submit(self, case: Case, future: Future[Outcome]) -> None:
         job = self._workers.submit(partial(self._run, case, future))
         job.add_done_callback(partial(self._never_began, case, future))

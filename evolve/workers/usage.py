@@ -12,7 +12,7 @@ __all__ = ["Meter", "Usage"]
 @dataclass(frozen=True)
 class Usage:
     """Seconds of slots: those that were `there`, `busy` with trials, and under the trials' `clock`, as far as a domain
-    tells that (the metric `clock_seconds` of an outcome)."""
+    tells that (the metric `clock_seconds` of an outcome, the clock of a bout)."""
 
     there: float = 0.0
     busy: float = 0.0

@@ -125,9 +125,9 @@ def _contests(record: Record) -> tuple[Table, ...]:
     for a in fought[:_CONTESTS]:
         rating = head_to_head(a.duel.tally, np.random.default_rng(_SEED))
         elo = "" if rating is None else f"{rating.elo:+.0f} ({rating.low:+.0f} to {rating.high:+.0f})"
-        pairs = "-".join(map(str, a.duel.tally))
-        rows.append((a.generation, a.lineage, a.verdict, a.duel.count, pairs, elo, a.rewrite.hypothesis[:80]))
-    columns = ("generation", "lineage", "verdict", "pairs", "0-1/2-1-3/2-2", "Elo, as chosen", "what was tried")
+        rows.append((a.generation, a.lineage, a.verdict, a.duel.count, *a.duel.tally, elo, a.rewrite.hypothesis[:80]))
+    points = ("0", "½", "1", "1½", "2")
+    columns = ("generation", "lineage", "verdict", "pairs", *points, "Elo, as chosen", "what was tried")
     return (Table("Children against their parents", columns, tuple(rows)),) if rows else ()
 
 
@@ -267,4 +267,4 @@ def _ratings(record: Record) -> tuple[Chart, ...]:
     for key, said in (("elo_low", "95 % low"), ("elo_high", "95 % high")):
         lines.append((said, tuple(None if o is None else o.metrics.get(key) for o in found)))
     said = f"{name}, which stands highest at the end: Elo on this scale, with its interval."
-    return (Chart("Rating over generations", said, tuple(range(1, len(found) + 1)), "Elo", tuple(lines)),)
+    return (Chart("Rating over generations", said, tuple(range(len(found))), "Elo", tuple(lines)),)

@@ -44,6 +44,7 @@ class Contest:
         pytest.importorskip("evalica", reason="pip install -e '.[chess]'")
         settings: Mapping[str, Any] = {"ladder": Ladder.none, "referee": 0, "pairs": 3, "seconds": 60.0, **given}
         self.domain = substrate.Chess(ChessSettings(**settings))
+        self.workers = NoWorkers()
         self.took, self.spent, self.openings = (0.009, 0.009), (0.0, 0.0), list[str]()
         seat = Contestant("one", ["none"], Limit(movetime=10))
         monkeypatch.setattr(self.domain._builder, "contestant", lambda genome, bench: seat)
@@ -78,13 +79,17 @@ def test_no_opening_comes_twice_in_a_contest_until_there_is_none_left(monkeypatc
 
 
 def ring(contest: Contest, bouts: int) -> Ring:
-    bench = RecordedBench(contest.domain, NoWorkers(), {}, lambda key, case, outcome: None)  # type: ignore[arg-type]
+    contest.workers = NoWorkers()
+    bench = RecordedBench(contest.domain, contest.workers, {}, lambda key, case, outcome: None)  # type: ignore[arg-type]
     conditions = contest.domain.conditions(0, {}, "confirm")
     return Ring(contest.domain, bench, Memory(NoLedger()), Sprt(), conditions, {}, bouts)
 
 
 class NoWorkers:
-    slots = 1
+    slots, under = 1, 0.0
+
+    def clocked(self, seconds: float) -> None:
+        self.under += seconds
 
     @contextmanager
     def lease(self) -> Iterator[None]:
@@ -104,6 +109,7 @@ def test_a_contest_stops_at_its_clock_and_has_another_in_the_next_generation(mon
     assert (once.bouts, once.challengers[0].duel.count, fighting.goes_on(once)) == (3, 9, True)
     twice = fighting.fight(once)
     assert (twice.bouts, twice.challengers[0].duel.count) == (6, 18)
+    assert contest.workers.under == 6 * 3 * 1.5
     assert len(set(contest.openings)) == 18
 
 
