@@ -19,7 +19,7 @@ class Ladder(str, Enum):
 
 @dataclass(frozen=True)
 class ChessSettings:
-    """`seconds`: of one slot, with starts of engines, for a champion's gauntlet, and for a contest in one generation."""
+    """`seconds`: of one slot, with starts of engines, for a champion's gauntlet and for a contest in one generation."""
 
     engine: str = "rust"  # or python; text, so that population.path can follow it
     movetime: int = 10  # ms that an engine is given for a move
