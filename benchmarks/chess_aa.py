@@ -77,10 +77,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ended = match(domain, bench, genome, number, options.most)
         verdicts[ended.duel.failed or ended.verdict] += 1
         pairs += ended.duel.count
+        tally, took = "-".join(map(str, ended.duel.tally)), time.perf_counter() - began
         print(
-            f"match {number}: {ended.verdict} after {ended.duel.count} pairs {'-'.join(map(str, ended.duel.tally))}, "
-            f"{normalised_elo(ended.duel.tally):+.0f} normalised Elo; so far {dict(verdicts)}, "
-            f"{time.perf_counter() - began:.0f} s",
+            f"match {number}: {ended.duel.failed or ended.verdict} after {ended.duel.count} pairs {tally}, "
+            f"{normalised_elo(ended.duel.tally):+.0f} normalised Elo; so far {dict(verdicts)}, {took:.0f} s",
             flush=True,
         )
     workers.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,6 +16,11 @@ __all__ = ["contaminated", "ponders", "slower", "unfair"]
 _MORE = 1.15
 """How many times its opponent's median or mean time a move a challenger may take, where that is over its time. Honest
 engines stop before it; both see the same machine."""
+
+_LONG, _SURE = 3.0, 4.0
+"""Times its time that a move counts for at most, and standard errors by which a mean must be too large: an honest
+engine has late moves, where the machine is busy. Assumptions; at 1 ms a move the plain mean refused the seed itself.
+"""
 
 _PONDERED, _TICK = 0.15, 0.02
 """The share of its opponents' time that a challenger may compute in, and the seconds by which the kernel's account of a
@@ -49,13 +55,17 @@ def slower(pairs: Sequence[Pair], movetime: int) -> bool:
     taken: dict[bool, list[float]] = {True: [], False: []}
     for pair in pairs:
         for game in pair.games:
-            for own in (True, False):
-                taken[own] += [ply.seconds for ply in plies_of(game, white=own == (game is pair.first))]
-    for middle in (np.median, np.mean):  # most moves a little, or some of them much
-        own_middle, other = (float(middle(seconds)) if seconds else 0.0 for seconds in (taken[True], taken[False]))
-        if own_middle > movetime / 1e3 and own_middle > _MORE * other:
-            return True
-    return False
+            for mine in (True, False):
+                taken[mine] += [ply.seconds for ply in plies_of(game, white=mine == (game is pair.first))]
+    if not taken[True] or not taken[False]:
+        return False
+    share = movetime / 1e3
+    # A move for which the machine was away counts as a long one, not as all that it took.
+    own, other = (np.minimum(taken[mine], _LONG * share) for mine in (True, False))
+    doubt = _SURE * math.hypot(own.std() / math.sqrt(own.size), _MORE * other.std() / math.sqrt(other.size))
+    on_most_moves = np.median(own) > max(share, _MORE * np.median(other))
+    in_all = own.mean() > max(share, _MORE * other.mean()) + doubt
+    return bool(on_most_moves or in_all)
 
 
 def ponders(pairs: Sequence[Pair], start: float) -> bool:

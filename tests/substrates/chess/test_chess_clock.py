@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import chess
+import numpy as np
 import pytest
 
 from substrates.chess.fair import contaminated, ponders, slower
@@ -92,6 +93,28 @@ def test_who_takes_much_more_on_half_of_its_moves_is_slower() -> None:
     game = Game(chess.STARTING_FEN, "a", "b", plies, "1-0", "checkmate")
     assert slower([Pair(chess.STARTING_FEN, game, replace(game, plies=()))], 10)
     assert not slower([Pair(chess.STARTING_FEN, replace(game, plies=()), game)], 10)
+
+
+def test_moves_for_which_the_machine_was_away_are_nobodys_theft() -> None:
+    """Three moves of 300 that took 140 ms, all of them the challenger's."""
+    own = [0.009] * 297 + [0.140] * 3
+    plies = tuple(Ply("e2e4", seconds, Info()) for mine in own for seconds in (mine, 0.009))
+    game = Game(chess.STARTING_FEN, "a", "b", plies, "1-0", "checkmate")
+    assert not slower([Pair(chess.STARTING_FEN, game, replace(game, plies=()))], 10)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_an_engine_is_not_slower_than_itself_on_a_restless_machine(seed: int) -> None:
+    """1 ms a move, of which one in ten takes up to 5: eight games, as in a bout."""
+    rng = np.random.default_rng(seed)
+    took = np.where(
+        rng.random((8, 100)) < 0.1, rng.uniform(0.001, 0.005, (8, 100)), rng.normal(0.00105, 0.0001, (8, 100))
+    )
+    games = [
+        Game(chess.STARTING_FEN, "a", "b", tuple(Ply("e2e4", s, Info()) for s in one), "1-0", "checkmate")
+        for one in took
+    ]
+    assert not slower([Pair(chess.STARTING_FEN, *games[k : k + 2]) for k in (0, 2, 4, 6)], 1)
 
 
 @pytest.mark.parametrize(("spent", "flagged"), [(0.0, False), (0.2, True), (0.27, True), (0.29, False), (0.5, False)])
