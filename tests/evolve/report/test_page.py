@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import re
 import shutil
@@ -21,11 +22,12 @@ from evolve.report import Story, spent, write_report
 from evolve.report.figures import evidence, progress
 from evolve.report.html import page_of
 from evolve.run import Run
-from evolve.substrate import Brief, Chart, Findings, Record, Rewrite, Table
+from evolve.substrate import Brief, Chart, Findings, Picture, Record, Rewrite, Table
 from evolve.testing import Scripted
 from evolve.workers import LocalWorkers, Usage
 
 HOSTILE = "</script><script>document.title='owned'</script><img src=x onerror=document.title='owned'>"
+SVG = f"<svg xmlns='http://www.w3.org/2000/svg'>{HOSTILE}</svg>"
 FLOOR = 0.25
 NEEDS = "needs Debian's chromium and chromium-driver: apt install chromium chromium-driver"
 CALLS = [
@@ -48,6 +50,7 @@ class Loud(Toy):
             tables=(Table(HOSTILE, ("name", HOSTILE), ((HOSTILE, 1.5),)),),
             notes=(HOSTILE,),
             charts=(Chart("A chart", HOSTILE, ("2001-01-01", "2001-02-01", "2001-03-01"), "units", lines),),
+            pictures=(Picture(HOSTILE, HOSTILE, SVG),),
         )
 
 
@@ -166,6 +169,13 @@ def test_nothing_hostile_is_markup(page: Path) -> None:
     assert policy is not None
     assert "default-src &#39;none&#39;" in policy[1]
     assert not re.search(r'(?:src|href)="(?!data:)', text.replace("image/svg+xml", "")[: text.index("Plotly") - 1000])
+
+
+def test_a_picture_is_an_image_whatever_is_in_it(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    drawn = base64.b64encode(SVG.encode()).decode()
+    assert f'<img src="data:image/svg+xml;base64,{drawn}"' in text
+    assert SVG not in text
 
 
 @pytest.fixture(scope="module")
