@@ -180,9 +180,7 @@ class AcceptanceSettings:
     elo: list[float] = field(default_factory=lambda: [0.0, 50.0])  # sprt: normalised Elo that is none, and worth a keep
     beta: float = 0.1  # chance of discarding an effect of that size
     schedule: ScheduleName = ScheduleName.contest
-    bouts: int = (
-        20  # at most, for one contest in one generation; if its test may still keep one, it goes on in the next
-    )
+    bouts: int = 20  # at most, for one contest in one generation; it may go on in the next
 
 
 @dataclass(frozen=True)
