@@ -36,6 +36,11 @@ class Outcome:
     def ok(self) -> bool:
         return self.status == "ok"
 
+    @property
+    def reason(self) -> str:
+        """Why it failed, in words; empty where nothing was said."""
+        return str(self.evidence.get("reason", ""))
+
     def to_json(self) -> dict[str, Any]:
         """Shallow: `evidence` is JSON already, and may be large."""
         return {**vars(self), "metrics": dict(self.metrics), "evidence": dict(self.evidence)}
@@ -53,7 +58,7 @@ class Bout:
     challenger broke in this bout, with this status. `exact`: a single difference of two scores without
     noise, whose sign decides. `tally`: how often each difference occurred, where only a few can, the worst for the
     challenger first (pairs of games: five). `clock`: what it used of the clock that a contest has in a generation; 0
-    where bouts alone are counted.
+    where bouts alone are counted. `reason`: what ended it, for a mutator too, where that is no difference.
     """
 
     count: int = 0
@@ -64,6 +69,7 @@ class Bout:
     exact: bool = False
     tally: tuple[int, ...] = ()
     clock: float = 0.0
+    reason: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tally", tuple(self.tally))  # a list, where it was JSON
@@ -89,6 +95,7 @@ class Duel:
     failed: Status | None = None
     exact: bool = False
     tally: tuple[int, ...] = ()
+    reason: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tally", tuple(self.tally))
@@ -103,6 +110,7 @@ class Duel:
             bout.failed,
             bout.exact,
             tuple(a + b for a, b in zip_longest(self.tally, bout.tally, fillvalue=0)),
+            bout.reason,
         )
 
     @property

@@ -368,8 +368,10 @@ def _record(parts: Parts, state: State, closed: Sequence[Contest], scribe: Scrib
 
 def _reason(challenger: Challenger) -> str:
     if not challenger.outcome.ok:
-        return str(challenger.outcome.evidence.get("reason", challenger.outcome.status))
+        return challenger.outcome.reason or challenger.outcome.status
     duel: Duel = challenger.duel
+    if duel.reason:
+        return duel.reason
     if duel.mean is None:
         return "no paired evidence"
     t = "" if duel.t is None else f", t {duel.t:.2f}"

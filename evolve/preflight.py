@@ -139,7 +139,7 @@ def _baseline(substrate: Substrate, bench: RecordedBench, seeds: Mapping[str, Ge
         rounds.append(substrate.measure(cases, bench))
         for name, outcome in rounds[-1].items():
             if not outcome.ok:
-                why = outcome.evidence.get("reason", "no reason was given")
+                why = outcome.reason or "no reason was given"
                 yield Check(
                     "baseline",
                     False,
@@ -216,7 +216,7 @@ def _control(ring: Ring, seeds: Mapping[str, Genome], control: Control, level: f
     if not outcome.ok:
         # A control that is known to work, but lose, must not be stopped at the door.
         holds = control.kind == "cheat"
-        return Check(control.name, holds, f"{outcome.status}: {outcome.evidence.get('reason', '')}".rstrip(": "))
+        return Check(control.name, holds, f"{outcome.status}: {outcome.reason}".rstrip(": "))
     effect = "no difference" if duel.mean is None else f"mean paired difference {duel.mean:.3g}"
     loses = challenger.standing != "keep" and (control.kind != "worse" or (duel.mean or 0.0) < 0)
     return Check(control.name, loses, f"{challenger.verdict}; {effect}")

@@ -333,7 +333,7 @@ class Substrate(ABC):
 
     def _difference(self, base: Outcome, other: Outcome) -> Bout:
         if not other.ok:
-            return Bout(last=True, failed=other.status)
+            return Bout(last=True, failed=other.status, reason=other.reason)
         if base.score is None or other.score is None:
             return Bout(last=True)
         d = self.metric.sign * (other.score - base.score)

@@ -173,7 +173,7 @@ def _broken(record: Record) -> tuple[Table, ...]:
     counts: dict[tuple[str, str], int] = {}
     for attempt in record.attempts:
         if not attempt.outcome.ok:
-            why = str(attempt.outcome.evidence.get("reason", ""))[:100]
+            why = attempt.outcome.reason[:100]
             counts[attempt.outcome.status, why] = counts.get((attempt.outcome.status, why), 0) + 1
     rows = sorted(((n, status, why) for (status, why), n in counts.items()), reverse=True)[:_BROKEN]
     return (Table("Engines that played no game", ("attempts", "status", "why"), tuple(rows)),) if rows else ()

@@ -35,9 +35,8 @@ _FAST = Rules(plies=160)
 _STARTS, _READY = 3, 2.0  # seconds; an engine in Python is ready in 0.1 s of CPU time
 
 
-def passed(contestant: Contestant, bench: Bench, seed: int) -> float:
-    """Raises Wrong, with the reason, at the first thing that doesn't hold. `seed` draws the positions. Returns the CPU
-    seconds of its start."""
+def passed(contestant: Contestant, bench: Bench, seed: int) -> None:
+    """Raises Wrong, with the reason, at the first thing that doesn't hold. `seed` draws the positions."""
     quick = replace(contestant, limit=replace(contestant.limit, movetime=_QUICK))
     with _seated(quick, bench) as player:
         for fen, depth, leaves in PERFT:
@@ -51,7 +50,6 @@ def passed(contestant: Contestant, bench: Bench, seed: int) -> float:
             game = play(chess.STARTING_FEN, Side(white, quick.limit), Side(black, quick.limit), _FAST)
         if game.fault:
             raise Wrong("invalid", f"a fast game with itself ended after {len(game.plies)} plies: {game.reason}")
-    return starting(contestant, bench)
 
 
 def starting(contestant: Contestant, bench: Bench) -> float:

@@ -52,6 +52,7 @@ from substrates.chess.match import Pair, Seats, Table, bout_of, tally_of
 from substrates.chess.opponents import Opponents, Rungs
 from substrates.chess.pgn import Archive, pgn_of
 from substrates.chess.rating import head_to_head, next_rung, rated
+from substrates.chess.sameness import same
 from substrates.chess.settings import ChessSettings, check
 from substrates.chess.uci import Fault, Limit
 
@@ -92,7 +93,8 @@ class Chess(Substrate):
         limit = Limit(movetime=settings.movetime, patience=(settings.movetime + settings.margin) / 1e3)
         self._builder = Builder(limit, settings.build, settings.memory_mb, self._unseen())
         self._archive = None if settings.games is None else Archive(Path(settings.games))
-        self._gated: dict[str, Wrong | float] = {}
+        self._gated: dict[str, Wrong | None] = {}
+        self._starts: dict[str, Wrong | float] = {}
         self._lock = threading.Lock()
         self._seeds: Mapping[str, Genome] = {}
 
@@ -191,16 +193,16 @@ class Chess(Substrate):
         with self._lock:
             known = genome.digest in self._gated
         if not known:
-            verdict: Wrong | float
+            verdict: Wrong | None = None
             try:
-                verdict = gate.passed(engine, bench, int(content_key("gate", genome.digest)[:8], 16))
+                gate.passed(engine, bench, int(content_key("gate", genome.digest)[:8], 16))
+                self._start(engine, genome, bench)
             except Wrong as wrong:
                 verdict = wrong
             with self._lock:
                 self._gated[genome.digest] = verdict
-        verdict = self._gated[genome.digest]
-        if isinstance(verdict, Wrong):
-            raise verdict
+        if (failed := self._gated[genome.digest]) is not None:
+            raise failed
         return engine
 
     def _sound(self, genome: Genome, bench: Bench) -> Contestant:
@@ -300,14 +302,22 @@ class Chess(Substrate):
         drawn = openings.drawn(self._book.played, met, first + pairs)[first:]
         try:
             with bench.lease() as held:
+                began = time.monotonic()
                 engine = self._builder.contestant(challenger.genome, held)
                 start = self._start(engine, challenger.genome, held)
+                # A genome against itself is there to be measured: the noise of the ruler.
+                if first == 0 and challenger.genome != incumbent.genome:
+                    alike = same(engine, self._sound(incumbent.genome, held), held, met)
+                    if alike:
+                        return Bout(last=True, reason=alike, clock=time.monotonic() - began)
+                looked = time.monotonic() - began
         except Wrong as wrong:
-            return Bout(last=True, failed=wrong.status)
+            return Bout(last=True, failed=wrong.status, reason=wrong.reason)
         played = self._fought(challenger, incumbent, drawn, bench)
-        if unfair(played, s.movetime, start):
-            return Bout(last=True, failed="refused")
-        return bout_of(played)
+        if why := unfair(played, s.movetime, start):
+            return Bout(last=True, failed="refused", reason=why)
+        bout = bout_of(played)
+        return replace(bout, clock=bout.clock + looked)
 
     def _fought(self, one: Case, other: Case, drawn: Sequence[str], bench: Bench) -> list[Pair]:
         with bench.lease() as held:
@@ -315,14 +325,17 @@ class Chess(Substrate):
         return self._table.pairs(bench, engine, lambda k: opponent, drawn, at_once=_slots())
 
     def _start(self, engine: Contestant, genome: Genome, bench: Bench) -> float:
-        """CPU seconds of its program before a game: measured at the gate, or now, as a run that is gone on with finds
-        its gate remembered. Raises Wrong."""
+        """CPU seconds of its program before a game, measured once while this lives: at the gate, or now, in a run that
+        is gone on with. Raises Wrong."""
         with self._lock:
-            known = self._gated.get(genome.digest)
+            known = self._starts.get(genome.digest)
         if known is None:
-            known = gate.starting(engine, bench)
+            try:
+                known = gate.starting(engine, bench)
+            except Wrong as wrong:
+                known = wrong
             with self._lock:
-                self._gated[genome.digest] = known
+                self._starts[genome.digest] = known
         if isinstance(known, Wrong):
             raise known
         return known

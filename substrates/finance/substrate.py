@@ -240,7 +240,7 @@ class Finance(Substrate):
         bouts = []
         for case in challengers:
             if (problem := desk.problem(case.lineage, case.genome)) is not None:
-                bouts.append(Bout(last=True, failed=problem[0]))
+                bouts.append(Bout(last=True, failed=problem[0], reason=problem[1]))
                 continue
             child = desk.agent(case.lineage, case.genome)
             if (child.layer, child.role) != (parent.layer, parent.role):

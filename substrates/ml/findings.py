@@ -114,7 +114,7 @@ def _failures(record: Record) -> Sequence[Table]:
     counts: dict[tuple[str, str], int] = {}
     for attempt in record.attempts:
         if not attempt.outcome.ok:
-            reason = str(attempt.outcome.evidence.get("reason", ""))[:160]
+            reason = attempt.outcome.reason[:160]
             counts[attempt.outcome.status, reason] = counts.get((attempt.outcome.status, reason), 0) + 1
     if not counts:
         return ()

@@ -53,6 +53,8 @@ __all__ = ["Rendering"]
 _LARGE = math.log(1.3)
 """A gain from which it is looked at in time as well, which is known to some percent: a third of it must be seen."""
 
+_CONTRADICTED = "the instructions that it saves save it no time"
+
 _KEPT = 64
 """Compiled engines that are held: those of the lineages and of the contests in flight."""
 
@@ -233,7 +235,9 @@ class Rendering(Substrate):
         parent, *others = bench.trials([incumbent, *challengers])
         bouts = [self._gain(parent, other) for other in others]
         return [
-            Bout(last=True, failed="invalid") if self._contradicted(incumbent, challenger, bout, bench) else bout
+            Bout(last=True, failed="invalid", reason=_CONTRADICTED)
+            if self._contradicted(incumbent, challenger, bout, bench)
+            else bout
             for challenger, bout in zip(challengers, bouts, strict=True)
         ]
 
@@ -261,7 +265,7 @@ class Rendering(Substrate):
     def _gain(self, parent: Outcome, other: Outcome) -> Bout:
         """Log of the ratio of instructions; a gain that is not worth its line counts as none."""
         if not other.ok:
-            return Bout(last=True, failed=other.status)
+            return Bout(last=True, failed=other.status, reason=other.reason)
         if parent.score is None or other.score is None:
             return Bout(last=True)
         gain = math.log(parent.score / other.score) if min(parent.score, other.score) > 0 else 0.0
@@ -283,7 +287,9 @@ class Rendering(Substrate):
                 try:
                     took[who] = meter.answers(self._engine(meter, case.genome), jobs, self.settings.seconds).cpu_seconds
                 except Wrong as wrong:
-                    return Bout(last=True, failed=wrong.status if who == "child" else None)
+                    if who == "child":
+                        return Bout(last=True, failed=wrong.status, reason=wrong.reason)
+                    return Bout(last=True)
             gains.append(math.log(took["parent"] / took["child"]))
         return Bout.of([gain - self.settings.least for gain in gains])
 

@@ -229,6 +229,19 @@ def test_a_change_of_what_may_not_be_edited_is_refused_untried() -> None:
     assert all("ruler.txt" in a.reason for a in result.record.attempts)
 
 
+def test_what_ended_a_bout_is_the_attempts_reason_and_what_the_mutator_reads() -> None:
+    class Same(Toy):
+        def compare(self, incumbent: Case, challengers: Sequence[Case], bench: Bench) -> list[Bout]:
+            return [Bout(last=True, reason="it does the same") for _ in challengers]
+
+    settings = replace(SETTINGS, run=RunSettings(generations=2, baselines=[]))
+    whole, tape = play(settings=settings, toy=Same(ToySettings(noise=0.3)))
+    assert {(a.verdict, a.reason) for a in whole.record.attempts} == {("discard", "it does the same")}
+    for cut in range(len(tape.entries)):
+        again, _ = play(Tape(list(tape.entries[:cut])), settings, Same(ToySettings(noise=0.3)))
+        assert [a.reason for a in again.record.attempts] == [a.reason for a in whole.record.attempts]
+
+
 def test_what_is_recorded_is_never_run_again() -> None:
     class Counting(Toy):
         calls = 0

@@ -46,13 +46,19 @@ class Contest:
         self.domain = substrate.Chess(ChessSettings(**settings))
         self.workers = NoWorkers()
         self.took, self.spent, self.openings = (0.009, 0.009), (0.0, 0.0), list[str]()
+        self.alike, self.compared = "", 0
         seat = Contestant("one", ["none"], Limit(movetime=10))
         monkeypatch.setattr(self.domain._builder, "contestant", lambda genome, bench: seat)
         monkeypatch.setattr(gate, "starting", lambda engine, bench: START)
         monkeypatch.setattr(self.domain, "_fought", self._fought)
+        monkeypatch.setattr(substrate, "same", self._same)
+
+    def _same(self, child: Contestant, parent: Contestant, bench: object, seed: int) -> str:
+        self.compared += 1
+        return self.alike
 
     def _fought(self, one: Case, other: Case, drawn: Sequence[str], bench: object) -> list[Pair]:
-        assert (one.genome, other.genome) == (CHILD, PARENT)
+        assert (one.genome, other.genome) in [(CHILD, PARENT), (PARENT, PARENT)]
         self.openings += drawn
         return [Pair(fen, self._game(fen, True), self._game(fen, False), seconds=1.5) for fen in drawn]
 
@@ -62,10 +68,10 @@ class Contest:
         spent = self.spent if challenger_white else self.spent[::-1]
         return Game(fen, "a", "b", plies, "1/2-1/2", "length", processor=spent)  # type: ignore[arg-type]
 
-    def bout(self, repeat: int = 0, generation: int = 0) -> Bout:
+    def bout(self, repeat: int = 0, generation: int = 0, child: Genome = CHILD) -> Bout:
         base = Case(PARENT, "a", self.domain.conditions(generation, {}, "confirm"), "duel", repeat)
         compare = type(self.domain).compare  # an instance's may lead here
-        (found,) = compare(self.domain, base, [replace(base, genome=CHILD)], NoBench())  # type: ignore[arg-type]
+        (found,) = compare(self.domain, base, [replace(base, genome=child)], NoBench())  # type: ignore[arg-type]
         return found
 
 
@@ -109,7 +115,7 @@ def test_a_contest_stops_at_its_clock_and_has_another_in_the_next_generation(mon
     assert (once.bouts, once.challengers[0].duel.count, fighting.goes_on(once)) == (3, 9, True)
     twice = fighting.fight(once)
     assert (twice.bouts, twice.challengers[0].duel.count) == (6, 18)
-    assert contest.workers.under == 6 * 3 * 1.5
+    assert contest.workers.under == pytest.approx(6 * 3 * 1.5, abs=0.5), "and what looking at both took"
     assert len(set(contest.openings)) == 18
 
 
@@ -137,8 +143,27 @@ def test_a_challenger_that_takes_what_is_not_its_own_is_refused(
     contest = Contest(monkeypatch)
     contest.took, contest.spent = took, spent
     bout = contest.bout()
-    assert (bout.failed, bout.count) == (("refused", 0) if refused else (None, 3))
+    assert (bout.failed, bout.count, bool(bout.reason)) == (("refused", 0, True) if refused else (None, 3, False))
     assert sum(bout.tally) == bout.count
+
+
+def test_a_child_that_plays_as_its_parent_plays_no_game(monkeypatch: pytest.MonkeyPatch) -> None:
+    contest = Contest(monkeypatch)
+    contest.alike = "it plays as its parent does"
+    monkeypatch.setattr(contest.domain, "compare", lambda base, cases, bench: [contest.bout(base.repeat)])
+    fought = ring(contest, bouts=100).fight(opened())
+    (ended,) = fought.challengers
+    assert (fought.bouts, ended.verdict, ended.duel.count, ended.duel.reason) == (1, "discard", 0, contest.alike)
+    assert contest.openings == []
+    assert contest.workers.under > 0, "looking takes of a contest's clock too"
+
+
+def test_whether_it_plays_as_its_parent_is_asked_once_and_of_no_genome_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    contest = Contest(monkeypatch)
+    assert [contest.bout(repeat).count for repeat in range(3)] == [3, 3, 3]
+    assert contest.compared == 1
+    contest.alike = "it is the same"
+    assert contest.bout(child=PARENT).count == 3, "an A/A test measures the noise of games"
 
 
 def test_the_seed_is_where_the_audit_starts_from(monkeypatch: pytest.MonkeyPatch) -> None:
