@@ -169,14 +169,10 @@ def _points(tally: Sequence[int]) -> str:
 
 
 def _broken(record: Record) -> tuple[Table, ...]:
-    """Attempts that played no game, and why."""
-    counts: dict[tuple[str, str], int] = {}
-    for attempt in record.attempts:
-        if not attempt.outcome.ok:
-            why = attempt.outcome.reason[:100]
-            counts[attempt.outcome.status, why] = counts.get((attempt.outcome.status, why), 0) + 1
-    rows = sorted(((n, status, why) for (status, why), n in counts.items()), reverse=True)[:_BROKEN]
-    return (Table("Engines that played no game", ("attempts", "status", "why"), tuple(rows)),) if rows else ()
+    """Attempts that played no game which counts, and why."""
+    counts = Counter((a.verdict, a.reason[:100]) for a in record.attempts if not a.duel.count)
+    rows = sorted(((n, verdict, why) for (verdict, why), n in counts.items()), reverse=True)[:_BROKEN]
+    return (Table("Engines that played no game", ("attempts", "verdict", "why"), tuple(rows)),) if rows else ()
 
 
 def _ends(record: Record) -> tuple[Table, ...]:
@@ -233,7 +229,7 @@ def _uncounted(record: Record) -> tuple[str, ...]:
         if (name, champion.digest) in record.audits and not record.audits[name, champion.digest].ok
     ]
     return tuple(
-        f"The audit of {name} does not count: {audit.status}, {audit.evidence.get('reason', 'without a reason')}."
+        f"The audit of {name} does not count: {audit.status}, {audit.reason or 'without a reason'}."
         for name, audit in failed
     )
 

@@ -45,7 +45,7 @@ def test_an_engine_needs_games_if_it_plays_otherwise_or_faster(child: str, alike
     bench = PlainBench()
     found = same(contestant("child", child), contestant("parent", PARENT), bench, 1)  # type: ignore[arg-type]
     assert bool(found) == alike
-    assert not alike or "100 positions at 1,000 nodes" in found
+    assert not alike or "100 positions, and no faster" in found
     assert all(talk.stop() is None for talk in bench.started)
 
 
