@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 __all__ = ["RULE", "Fence", "Quote"]
@@ -34,11 +34,12 @@ class Fence:
     key: str
 
     @classmethod
-    def outside(cls, texts: Iterable[str]) -> Fence:
-        """One whose key occurs in none of the texts; equal texts get equal keys."""
-        all_texts = list(texts)
+    def outside(cls, lasting: Sequence[str], others: Iterable[str] = ()) -> Fence:
+        """One whose key occurs in none of the texts. Equal `lasting` ones get equal keys, whatever the others are,
+        unless these hold it: what is quoted of them is the same text again, which servers need not read again."""
+        all_texts = [*lasting, *others]
         content = hashlib.sha256()
-        for text in all_texts:
+        for text in lasting:
             content.update(f"{len(text)}\n{text}".encode("utf-8", "surrogatepass"))
         nonce = 0
         while True:

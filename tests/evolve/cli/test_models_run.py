@@ -233,7 +233,7 @@ def test_a_server_that_is_away_for_a_while_is_waited_for(
 def test_a_request_that_a_server_always_fails_at_stops_no_run(server: ScriptedServer) -> None:
     def poisoned(request: dict[str, Any], number: int) -> Reply:
         told = request["messages"][1]["content"]
-        return Status(500) if told.startswith('# Rewrite agent "cro"') else tweaks(request)
+        return Status(500) if '\nThis is agent "cro" in' in told else tweaks(request)
 
     server.script = poisoned
     assert main(args(server, "one", "llm.patience=1.5", "llm.concurrency=1")) == 0
