@@ -220,7 +220,7 @@ class Ring:
 
 def _said(bout: Bout) -> str:
     if bout.failed or not bout.count:
-        return bout.failed or "no paired evidence in the team of all"
+        return bout.reason or bout.failed or "no paired evidence in the team of all"
     return f"mean paired difference {bout.total / bout.count:.3g} in the team of all"
 
 

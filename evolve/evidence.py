@@ -55,10 +55,11 @@ class Bout:
     """One more piece of paired evidence, as sums over differences (> 0: the challenger is better).
 
     `last`: no more can be had under these conditions (an empty bout says so too). `failed`: the
-    challenger broke in this bout, with this status. `exact`: a single difference of two scores without
-    noise, whose sign decides. `tally`: how often each difference occurred, where only a few can, the worst for the
-    challenger first (pairs of games: five). `clock`: what it used of the clock that a contest has in a generation; 0
-    where bouts alone are counted. `reason`: what ended it, for a mutator too, where that is no difference.
+    challenger broke in this bout, with this status. `exact`: a single difference that is known without
+    noise, whose sign decides: of two such scores, or nought where both are seen to do the same. `tally`: how often each
+    difference occurred, where only a few can, the worst for the challenger first (pairs of games: five). `clock`: what
+    it used of the clock that a contest has in a generation; 0 where bouts alone are counted. `reason`: what ended it,
+    for a mutator too, where that is no difference.
     """
 
     count: int = 0

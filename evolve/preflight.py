@@ -219,7 +219,7 @@ def _control(ring: Ring, seeds: Mapping[str, Genome], control: Control, level: f
         return Check(control.name, holds, f"{outcome.status}: {outcome.reason}".rstrip(": "))
     effect = "no difference" if duel.mean is None else f"mean paired difference {duel.mean:.3g}"
     loses = challenger.standing != "keep" and (control.kind != "worse" or (duel.mean or 0.0) < 0)
-    return Check(control.name, loses, f"{challenger.verdict}; {effect}")
+    return Check(control.name, loses, f"{challenger.verdict}; {duel.reason or effect}")
 
 
 def _fight(ring: Ring, seeds: Mapping[str, Genome], lineage: str, genome: Genome, level: float) -> Contest:

@@ -64,7 +64,8 @@ def replay(memory: Memory, attempt: Attempt, substrate: Substrate, workers: Loca
     if outcome.ok:
         stream = "replay" if fresh else f"duel {incumbent.digest[:12]}"
         # One noisy pair has no error of its own, and could be held against nothing.
-        looks = max(attempt.duel.looks, _LOOKS) if fresh and attempt.duel.count == 1 else attempt.duel.looks
+        alone = fresh and attempt.duel.count == 1 and not attempt.duel.exact
+        looks = max(attempt.duel.looks, _LOOKS) if alone else attempt.duel.looks
         for look in range(looks):
             base = replace(tried, genome=incumbent, stream=stream, repeat=look)
             (bout,) = substrate.compare(base, [replace(base, genome=attempt.genome)], bench)

@@ -50,6 +50,8 @@ class Sprt:
     def decide(self, duel: Duel, alpha: float) -> Decision:
         if duel.failed or (duel.count == 0 and duel.exhausted):
             return "discard"
+        if duel.exact:
+            return "keep" if duel.total > 0 else "discard"
         if sum(duel.tally) != duel.count:
             raise ValueError("acceptance.method=sprt decides by pairs of games: this domain has none")
         ratio = self._ratio(duel)

@@ -119,7 +119,7 @@ def _said(gain: Rating | None) -> tuple[str, str, str]:
 def _contests(record: Record) -> tuple[Table, ...]:
     """Child against parent: how often a pair gave the child 0, 1/2, 1, 3/2 and 2 points; the kept first."""
     order = {"keep": 0, "undecided": 1, "discard": 2}
-    fought = [a for a in record.attempts if a.duel.count]
+    fought = [a for a in record.attempts if sum(a.duel.tally)]
     fought.sort(key=lambda a: (order.get(a.verdict, 3), -a.duel.count))
     rows = []
     for a in fought[:_CONTESTS]:
@@ -170,9 +170,9 @@ def _points(tally: Sequence[int]) -> str:
 
 def _broken(record: Record) -> tuple[Table, ...]:
     """Attempts that played no game which counts, and why."""
-    counts = Counter((a.verdict, a.reason[:100]) for a in record.attempts if not a.duel.count)
+    counts = Counter((a.verdict, a.reason[:100]) for a in record.attempts if not sum(a.duel.tally))
     rows = sorted(((n, verdict, why) for (verdict, why), n in counts.items()), reverse=True)[:_BROKEN]
-    return (Table("Engines that played no game", ("attempts", "verdict", "why"), tuple(rows)),) if rows else ()
+    return (Table("Attempts without a game that counts", ("attempts", "verdict", "why"), tuple(rows)),) if rows else ()
 
 
 def _ends(record: Record) -> tuple[Table, ...]:

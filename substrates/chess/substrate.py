@@ -52,11 +52,14 @@ from substrates.chess.match import Pair, Seats, Table, bout_of, tally_of
 from substrates.chess.opponents import Opponents, Rungs
 from substrates.chess.pgn import Archive, pgn_of
 from substrates.chess.rating import head_to_head, next_rung, rated
-from substrates.chess.sameness import same
+from substrates.chess.sameness import OPENINGS, same
 from substrates.chess.settings import ChessSettings, check
 from substrates.chess.uci import Fault, Limit
 
 __all__ = ["Chess"]
+
+_LOOK = 0.1
+"""The share of a contest's clock that may go into looking whether there is anything to contest."""
 
 
 class Chess(Substrate):
@@ -94,7 +97,7 @@ class Chess(Substrate):
         self._builder = Builder(limit, settings.build, settings.memory_mb, self._unseen())
         self._archive = None if settings.games is None else Archive(Path(settings.games))
         self._gated: dict[str, Wrong | None] = {}
-        self._starts: dict[str, Wrong | float] = {}
+        self._starts: dict[str, float] = {}
         self._lock = threading.Lock()
         self._seeds: Mapping[str, Genome] = {}
 
@@ -305,11 +308,8 @@ class Chess(Substrate):
                 began = time.monotonic()
                 engine = self._builder.contestant(challenger.genome, held)
                 start = self._start(engine, challenger.genome, held)
-                # A genome against itself is there to be measured: the noise of the ruler.
-                if first == 0 and challenger.genome != incumbent.genome:
-                    alike = same(engine, self._sound(incumbent.genome, held), held, met)
-                    if alike:
-                        return Bout(last=True, reason=alike, clock=time.monotonic() - began)
+                if incumbent.repeat == 0 and (alike := self._same(challenger, incumbent, held)):
+                    return Bout(1, last=True, exact=True, reason=alike, clock=time.monotonic() - began)
                 looked = time.monotonic() - began
         except Wrong as wrong:
             return Bout(last=True, failed=wrong.status, reason=wrong.reason)
@@ -318,6 +318,17 @@ class Chess(Substrate):
             return Bout(last=True, failed="refused", reason=why)
         bout = bout_of(played)
         return replace(bout, clock=bout.clock + looked)
+
+    def _same(self, challenger: Case, incumbent: Case, held: Bench) -> str:
+        """How it plays as its parent does; empty where it doesn't, or only games can tell."""
+        child, parent = challenger.genome, incumbent.genome
+        if child == parent:
+            return ""  # a genome against itself is there to be measured: the noise of games
+        # Of these two alone, so that a replay looks at the same.
+        seed = int(content_key(parent.digest, child.digest)[:8], 16)
+        drawn = openings.drawn(self._book.played, seed, min(OPENINGS, len(self._book.played)))
+        new, old = (self._sound(genome, held) for genome in (child, parent))
+        return same(new, old, held, drawn, _LOOK * self.settings.seconds)
 
     def _fought(self, one: Case, other: Case, drawn: Sequence[str], bench: Bench) -> list[Pair]:
         with bench.lease() as held:
@@ -330,14 +341,9 @@ class Chess(Substrate):
         with self._lock:
             known = self._starts.get(genome.digest)
         if known is None:
-            try:
-                known = gate.starting(engine, bench)
-            except Wrong as wrong:
-                known = wrong
+            known = gate.starting(engine, bench)
             with self._lock:
                 self._starts[genome.digest] = known
-        if isinstance(known, Wrong):
-            raise known
         return known
 
     def _tell(self, pair: Pair) -> None:

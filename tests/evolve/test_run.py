@@ -27,7 +27,9 @@ from evolve.errors import SlotLost
 from evolve.genome import Genome
 from evolve.ledger import Attempt as Commit
 from evolve.ledger import Entry
+from evolve.memory import Memory
 from evolve.mutators import Embedded
+from evolve.replay import replay
 from evolve.run import Result, Run
 from evolve.substrate import Bench, Bout, Brief, Case, Clock, Outcome, Rewrite, content_key
 from evolve.testing import Scripted
@@ -229,11 +231,26 @@ def test_a_change_of_what_may_not_be_edited_is_refused_untried() -> None:
     assert all("ruler.txt" in a.reason for a in result.record.attempts)
 
 
-def test_what_ended_a_bout_is_the_attempts_reason_and_what_the_mutator_reads() -> None:
-    class Same(Toy):
-        def compare(self, incumbent: Case, challengers: Sequence[Case], bench: Bench) -> list[Bout]:
-            return [Bout(last=True, reason="it does the same") for _ in challengers]
+class Same(Toy):
+    """Of which it is seen at once that a child does what its parent does."""
 
+    looks = 0
+
+    def compare(self, incumbent: Case, challengers: Sequence[Case], bench: Bench) -> list[Bout]:
+        Same.looks += 1
+        return [Bout(1, last=True, exact=True, reason="it does the same") for _ in challengers]
+
+
+def test_what_is_seen_to_do_the_same_is_replayed_by_one_look() -> None:
+    settings = replace(SETTINGS, run=RunSettings(generations=1, baselines=[]))
+    whole, tape = play(settings=settings, toy=Same(ToySettings(noise=0.3)))
+    toy, workers, before = Same(ToySettings(noise=0.3)), LocalWorkers(1), Same.looks
+    found = replay(Memory(tape), whole.record.attempts[0], toy, workers)
+    workers.close()
+    assert (found.holds, found.duel.exact, Same.looks - before) == (True, True, 1)
+
+
+def test_what_ended_a_bout_is_the_attempts_reason_and_what_the_mutator_reads() -> None:
     settings = replace(SETTINGS, run=RunSettings(generations=2, baselines=[]))
     whole, tape = play(settings=settings, toy=Same(ToySettings(noise=0.3)))
     assert {(a.verdict, a.reason) for a in whole.record.attempts} == {("discard", "it does the same")}

@@ -46,15 +46,15 @@ class Contest:
         self.domain = substrate.Chess(ChessSettings(**settings))
         self.workers = NoWorkers()
         self.took, self.spent, self.openings = (0.009, 0.009), (0.0, 0.0), list[str]()
-        self.alike, self.compared = "", 0
+        self.alike, self.compared = "", list[list[str]]()
         seat = Contestant("one", ["none"], Limit(movetime=10))
         monkeypatch.setattr(self.domain._builder, "contestant", lambda genome, bench: seat)
         monkeypatch.setattr(gate, "starting", lambda engine, bench: START)
         monkeypatch.setattr(self.domain, "_fought", self._fought)
         monkeypatch.setattr(substrate, "same", self._same)
 
-    def _same(self, child: Contestant, parent: Contestant, bench: object, seed: int) -> str:
-        self.compared += 1
+    def _same(self, child: Contestant, parent: Contestant, bench: object, drawn: Sequence[str], seconds: float) -> str:
+        self.compared.append(list(drawn))
         return self.alike
 
     def _fought(self, one: Case, other: Case, drawn: Sequence[str], bench: object) -> list[Pair]:
@@ -153,7 +153,8 @@ def test_a_child_that_plays_as_its_parent_plays_no_game(monkeypatch: pytest.Monk
     monkeypatch.setattr(contest.domain, "compare", lambda base, cases, bench: [contest.bout(base.repeat)])
     fought = ring(contest, bouts=100).fight(opened())
     (ended,) = fought.challengers
-    assert (fought.bouts, ended.verdict, ended.duel.count, ended.duel.reason) == (1, "discard", 0, contest.alike)
+    assert (fought.bouts, ended.verdict, ended.duel.reason) == (1, "discard", contest.alike)
+    assert (ended.duel.mean, ended.duel.exact, ended.duel.tally) == (0.0, True, ()), "it is worth nought, and no games"
     assert contest.openings == []
     assert contest.workers.under > 0, "looking takes of a contest's clock too"
 
@@ -161,7 +162,8 @@ def test_a_child_that_plays_as_its_parent_plays_no_game(monkeypatch: pytest.Monk
 def test_whether_it_plays_as_its_parent_is_asked_once_and_of_no_genome_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     contest = Contest(monkeypatch)
     assert [contest.bout(repeat).count for repeat in range(3)] == [3, 3, 3]
-    assert contest.compared == 1
+    assert len(contest.compared) == 1
+    assert set(contest.compared[0]) <= set(contest.domain._book.played)
     contest.alike = "it is the same"
     assert contest.bout(child=PARENT).count == 3, "an A/A test measures the noise of games"
 

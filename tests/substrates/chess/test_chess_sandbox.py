@@ -19,12 +19,14 @@ from evolve.errors import UsageError
 from evolve.genome import Genome
 from evolve.substrate import Bench, Limits
 from evolve.workers import LocalWorkers, RecordedBench
+from substrates.chess import openings
 from substrates.chess.engine import Builder, Contestant
 from substrates.chess.game import Rules
 from substrates.chess.gate import passed, starting
 from substrates.chess.manifest import MANIFEST
 from substrates.chess.match import Seats, Table
 from substrates.chess.opponents import Opponents
+from substrates.chess.sameness import OPENINGS, same
 from substrates.chess.settings import ChessSettings, Ladder
 from substrates.chess.substrate import Chess
 from substrates.chess.uci import Fault, Limit, Player, plain
@@ -159,6 +161,29 @@ def test_the_seed_in_rust_is_built_and_passes_the_gate(held: Bench) -> None:
     folder = SEED.parents[1] / "rust" / "rust"
     genome = Genome({p.name: p.read_text(encoding="utf-8") for p in folder.glob("engine.*")})
     passed(Builder(LIMIT, 120.0, 512, []).contestant(genome, held), held, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "needs", "remark", "tempo"),
+    [
+        ("python", "python3", "# no more\n", ("TEMPO = 10", "TEMPO = 11")),
+        ("rust", "rustc", "// no more\n", ("TEMPO: i32 = 10", "TEMPO: i32 = 11")),
+    ],
+)
+def test_a_remark_changes_nothing_that_a_seed_plays_and_a_point_for_the_move_does(
+    name: str, needs: str, remark: str, tempo: tuple[str, str], held: Bench
+) -> None:
+    if shutil.which(needs) is None:
+        pytest.skip("apt-get install cargo")
+    folder = SEED.parents[1] / name / name
+    seed = Genome({p.name: p.read_text(encoding="utf-8") for p in folder.glob("engine.*")})
+    source = next(path for path in seed if path != MANIFEST)
+    twin, other = (Genome({**seed, source: text}) for text in (seed[source] + remark, seed[source].replace(*tempo)))
+    builder = Builder(Limit(movetime=10, patience=1.0), 120.0, 512, [])
+    parent, same_one, other_one = (builder.contestant(genome, held) for genome in (seed, twin, other))
+    drawn = openings.drawn(openings.load(None).played, 1, OPENINGS)
+    assert any(same(same_one, parent, held, drawn, 6.0) for _ in range(4)), "a busy machine may hide it now and then"
+    assert not any(same(other_one, parent, held, drawn, 6.0) for _ in range(2))
 
 
 def test_a_built_program_is_kept_until_newer_ones_need_its_place(held: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
