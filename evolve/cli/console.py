@@ -14,6 +14,7 @@ from rich.text import Text
 
 from evolve.cli.options import printable
 from evolve.config import Settings
+from evolve.printable import rounded
 from evolve.report import FILES, findings_text
 from evolve.run import Result
 from evolve.substrate import Metric, Substrate
@@ -112,9 +113,10 @@ def generation_line(what: Mapping[str, Any], metric: Metric | None) -> str:
     parts = [f"generation {what['generation']}"]
     if what["left"] is not None:
         parts[0] += f", {what['left']} left"
-    parts.append(f"best {best:.3g}" if best is not None else "no score")
+    parts.append(f"best {rounded(best)}" if best is not None else "no score")
     parts.append(f"kept {kept} of {len(attempts)}")
-    parts.append(f"{rate:.1f} trials/s ({rate * 3600:,.0f} an hour, {rate * 3600 * NIGHT:,.0f} a night)")
+    hourly = f"{rate * 3600:,.0f} an hour, {rate * 3600 * NIGHT:,.0f} a night"
+    parts.append(f"{rate:.1f} trials/s ({hourly})" if rate >= 0.05 else f"trials: {hourly}")
     if what["left"]:
         parts.append(f"about {_duration(seconds / what['generation'] * what['left'])} left")
     return "; ".join(parts)

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from omegaconf import OmegaConf
 
 from evolve.ledger import files_of
+from evolve.printable import rounded
 from evolve.report import figures as draw
 from evolve.report.changes import changes
 from evolve.report.figures import Figure
@@ -116,8 +117,8 @@ def _audit(story: Story) -> str:
         return ""
     before, audit = (sum(part) / len(standing) for part in list(zip(*standing, strict=True))[1:])
     return (
-        f"On what was held out, the {len(standing)} champions have a mean {story.metric.name} of {audit:.3g}, where "
-        f"they had {before:.3g} when they were chosen{_seeds(story)}."
+        f"On what was held out, the {len(standing)} champions have a mean {story.metric.name} of {rounded(audit)}, "
+        f"where they had {rounded(before)} when they were chosen{_seeds(story)}."
     )
 
 
@@ -131,7 +132,7 @@ def _seeds(story: Story) -> str:
     if not known:
         return ""
     before, after = (sum(part) / len(known) for part in zip(*known, strict=True))
-    return f" (their seeds {after:.3g} and {before:.3g})"
+    return f" (their seeds {rounded(after)} and {rounded(before)})"
 
 
 def _facts(story: Story) -> list[tuple[str, str]]:
@@ -238,4 +239,4 @@ def _failures(story: Story) -> list[Mapping[str, Any]]:
 
 
 def _number(value: float | None) -> str:
-    return "none" if value is None else f"{value:.3g}"
+    return "none" if value is None else rounded(value)
