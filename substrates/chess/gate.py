@@ -42,7 +42,7 @@ def passed(contestant: Contestant, bench: Bench, seed: int) -> None:
         for fen, depth, leaves in PERFT:
             counted = player.perft(f"fen {fen}", depth, _PERFT_SECONDS)
             if counted != leaves:
-                raise Wrong("invalid", f"go perft {depth} in {fen} counts {counted:,} leaves; there are {leaves:,}")
+                raise Wrong("invalid", f"go perft {depth} counts {counted:,} leaves instead of {leaves:,} in {fen}")
         for fen in sampled(seed):
             _legal(player, fen, quick.limit)
     for _ in range(2):
