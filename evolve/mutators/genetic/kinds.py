@@ -34,10 +34,9 @@ KINDS: dict[str, Kind] = {
     "swap": statements.swap,
     "copy": statements.copy,
     "replace": statements.replace,
-    # Marked numbers: one, or several that are nought.
+    # Marked numbers, one at a time.
     "tune": numbers.tune,
     "switch": numbers.switch,
-    "switches": numbers.switches,
     # Python, with its meaning in view.
     "hoist": _python(hoist.hoist),
     "invariant": _python(hoist.invariant),

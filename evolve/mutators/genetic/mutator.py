@@ -29,9 +29,9 @@ _MORE = 0.2  # chance of one more edit in the same answer: every fifth crosses a
 _MOST = 4  # edits in one answer
 _PAST = 200  # attempts of the lineage that are looked back on
 # An author who marks numbers says that they may be anything; who writes a part and leaves it off, that it may be worth
-# it, the more so together. Beside nine kinds that know nothing these have more than half of the draws, among all those
-# of Python a third, until it is seen what works. Assumptions.
-_RATES = {"cma": 0.3, "tune": 0.3, "switch": 0.3, "switches": 0.6}
+# it. Beside nine kinds that know nothing these have half of the draws, among all those of Python a quarter, until it is
+# seen what works. Assumptions.
+_RATES = {"cma": 0.3, "tune": 0.3, "switch": 0.6}
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from evolve.mutators.genetic.edits import Edit, Site, Splice, quote
 from evolve.mutators.genetic.source import Source
 from evolve.numbers import Number
 
-__all__ = ["Literal", "marked", "number", "numbers", "switch", "switches", "tune"]
+__all__ = ["Literal", "marked", "number", "numbers", "switch", "tune"]
 
 # Decimal digits, and a suffix as in Rust's `1.5f32`. Other bases are masks and colours more often than quantities.
 _LITERAL = re.compile(r"(\d[\d_]*(?:\.\d[\d_]*|\.)?(?:[eE][+-]?\d+)?)_?([iuf](?:8|16|32|64|128|size))?")
@@ -22,7 +22,6 @@ _MARK = re.compile(r"(?:#|//)\s*tune\b")
 # The last word before a number is what it is called; its type is none, as in Rust's `const TEMPO: i32 = 10`.
 _NAME = re.compile(r"([\w.]+)(?:\s*:\s*(?:[iuf](?:8|16|32|64|128|size)|int|float))?\W*$")
 _NAMED = 80  # characters before it that are looked at
-_SAID = 8  # names in one hypothesis
 
 
 @dataclass(frozen=True)
@@ -103,13 +102,6 @@ def switch(source: Source) -> Iterator[Site]:
     return (Site(source, found.start, partial(_switched, found)) for found in marked(source) if not found.value)
 
 
-def switches(source: Source) -> Iterator[Site]:
-    """Several of them at once: what parts are worth adds up, and a sum is seen in noise where each alone is not."""
-    off = [found for found in marked(source) if not found.value]
-    if len(off) > 1:
-        yield Site(source, off[0].start, partial(_all_switched, off))
-
-
 def _nudged(found: Literal, rng: np.random.Generator) -> Edit | None:
     # A third of it: further than noise, nearer than another sign. An assumption.
     value = found.value + abs(found.value) * rng.normal() / 3
@@ -120,13 +112,6 @@ def _nudged(found: Literal, rng: np.random.Generator) -> Edit | None:
 
 def _switched(found: Literal, rng: np.random.Generator) -> Edit | None:
     return _becomes(found, 1.0)
-
-
-def _all_switched(off: list[Literal], rng: np.random.Generator) -> Edit:
-    chosen = sorted(rng.choice(len(off), size=int(rng.integers(2, len(off) + 1)), replace=False))
-    on = [off[k] for k in chosen]
-    names = ", ".join(found.number.name for found in on[:_SAID]) + (", …" if len(on) > _SAID else "")
-    return Edit(f"switches on {len(on)} of {len(off)}: {names}", tuple(found.splice(1.0) for found in on))
 
 
 def _becomes(found: Literal, value: float) -> Edit | None:

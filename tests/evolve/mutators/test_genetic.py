@@ -117,7 +117,7 @@ def test_nothing_is_answered_twice_and_nothing_at_the_end() -> None:
 
 
 def test_a_hypothesis_says_what_and_where() -> None:
-    said = [answer(code_brief(editable=("agent.py",)), seed) for seed in range(160)]
+    said = [answer(code_brief(editable=("agent.py",)), seed) for seed in range(80)]
     one = [r.hypothesis for r in said if r.kind == "delete"]
     assert one
     assert all(h.startswith("deletes `") and " in agent.py:" in h for h in one)
@@ -280,37 +280,18 @@ def test_one_marked_number_is_moved_or_switched_on(seed: int) -> None:
     assert all(new.lstrip("-").isdigit() for old, (new, _) in moved.items() if old != "0.0")
 
 
-@pytest.mark.parametrize("seed", range(10))
-def test_several_parts_that_are_off_are_switched_on_together(seed: int) -> None:
-    numbers = {"A": 0.0, "B": 2.0, "C": 0.0, "D": 0.0}
-    text = "".join(f"const {name}: f64 = {value}; // tune\n" for name, value in numbers.items())
-    source = source_of("engine.rs", text)
-    assert source is not None
-    (site,) = sites("switches", source)
-    edit = site.edit(np.random.default_rng(seed))
-    assert edit is not None
-    on = [text[splice.start - len("A: f64 = ")] for splice in edit.splices]
-    assert len(on) in (2, 3)
-    assert set(on) <= set("ACD")
-    assert edit.says == f"switches on {len(on)} of 3: {', '.join(f'`{name}`' for name in on)}"
-    assert {splice.text for splice in edit.splices} == {"1.0"}
-    one_off = source_of("engine.rs", "const A: f64 = 0.0; // tune\n")
-    assert one_off is not None
-    assert not list(sites("switches", one_off))
-
-
-def test_marked_numbers_have_more_than_half_the_draws_until_it_is_seen_what_works() -> None:
+def test_marked_numbers_have_half_the_draws_until_it_is_seen_what_works() -> None:
     """In the engine in Rust, where every kind that knows nothing has its sites."""
     folder = ROOT / "populations" / "chess" / "rust" / "rust"
     brief = code_brief(Genome({"engine.rs": (folder / "engine.rs").read_text(encoding="utf-8")}))
-    marked = {"tune", "switch", "switches", "cma"}
+    marked = {"tune", "switch", "cma"}
     kinds = [answer(brief, seed).kind.split("+")[0] for seed in range(60)]
-    assert 26 <= sum(kind in marked for kind in kinds) <= 48
+    assert 18 <= sum(kind in marked for kind in kinds) <= 44
     mutator = genetic()
     for _ in range(60):
         for kind in marked:
             mutator.learn([closed(brief, Rewrite(brief.parent, "h", kind=kind), "discard", -1.0)])
-    assert sum(answer(brief, seed, mutator).kind.split("+")[0] in marked for seed in range(60)) <= 24
+    assert sum(answer(brief, seed, mutator).kind.split("+")[0] in marked for seed in range(60)) <= 18
 
 
 def test_cma_finds_the_numbers_that_are_best() -> None:
