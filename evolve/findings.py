@@ -51,7 +51,8 @@ class Findings:
     """What is said at the end. `sentence`: in words, whether there is evidence that evolution helped.
 
     `helped` is the answer of the one test named beforehand (None: the domain has none); `score` the run's
-    headline number; `figures` are finite numbers by name; JSON throughout.
+    headline number, `scored` what it is, where it is not the metric at the end; `figures` are finite numbers by name;
+    JSON throughout.
     """
 
     sentence: str
@@ -62,6 +63,7 @@ class Findings:
     notes: tuple[str, ...] = ()
     charts: tuple[Chart, ...] = ()
     pictures: tuple[Picture, ...] = ()
+    scored: str = ""
 
     def to_json(self) -> dict[str, Any]:
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))

@@ -84,7 +84,7 @@ def compared(stories: Sequence[Story]) -> Table:
                 sum(s.seconds for s in members) / len(members),
             )
         )
-    metric = stories[0].metric.name if stories else "score"
+    metric = _scored(stories[0]) if stories else "score"
     said = ("runs", f"mean {metric}", "± 95 %", "kept", "attempts", "claim that it helped", "seconds a run")
     return Table("The runs, by setting", (*keys, *said), tuple(rows))
 
@@ -123,7 +123,7 @@ def _said(story: Story, name: str, one: str, other: str, pairs: Sequence[tuple[f
     if not pairs:
         return f"{what}: no two runs differ in it alone, so nothing can be said."
     found = interval_of([story.metric.sign * (b - a) for a, b in pairs])
-    figures = f"{story.metric.name} better by {found}, over {found.count} pairs of runs"
+    figures = f"{_scored(story)} better by {found}, over {found.count} pairs of runs"
     if found.p is None:
         why = "one pair has" if found.count == 1 else "the pairs are all alike, so there is"
         return f"{what}: {figures}; {why} no noise to compare it with."
@@ -153,6 +153,11 @@ def _best(story: Story) -> Chart:
 
 def _score(story: Story) -> float | None:
     return story.findings.score if story.findings is not None else None
+
+
+def _scored(story: Story) -> str:
+    """What the score is."""
+    return (story.findings.scored if story.findings else "") or story.metric.name
 
 
 def _scores(stories: Sequence[Story]) -> list[float]:

@@ -25,7 +25,7 @@ def headline_json(story: Story) -> dict[str, Any]:
         "sentence": said.sentence if said else None,
         "helped": said.helped if said else None,
         "score": said.score if said else None,
-        "metric": story.metric.name,
+        "metric": (said.scored if said else "") or story.metric.name,
         "attempts": len(story.tries),
         "kept": len(story.kept),
         "failed": len(story.failed),

@@ -216,17 +216,16 @@ def family_tree(story: Story) -> Figure:
 
 def held_out(story: Story) -> Figure | None:
     """What a champion was chosen on beside what was held out; on the line the gap is the seeds', which nobody chose."""
-    chosen = {(t.lineage, t.genome): t.score for t in story.kept}
-    points, seeds = [], story.measured[0] if story.measured else {}
+    kept, points = {(t.lineage, t.genome) for t in story.kept}, []
     for (lineage, digest), audit in story.audits.items():
-        before = chosen.get((lineage, digest), None if (lineage, digest) in chosen else seeds.get(lineage))
+        before = story.chosen_on(lineage, digest)
         if before is not None and audit is not None:
-            points.append((lineage, before, audit, (lineage, digest) in chosen))
+            points.append((lineage, before, audit, (lineage, digest) in kept))
     if not points:
         return None
     traces: list[dict[str, Any]] = []
-    for kept, look, said in ((False, "discard", "seed"), (True, "keep", "kept")):
-        rows = [p for p in points if p[3] is kept]
+    for crowned, look, said in ((False, "discard", "seed"), (True, "keep", "kept")):
+        rows = [p for p in points if p[3] is crowned]
         marker = dict(_LOOKS[look]) | {"size": 9, "opacity": 0.9}
         traces.append(
             {

@@ -116,9 +116,13 @@ def _audit(story: Story) -> str:
     if not standing:
         return ""
     before, audit = (sum(part) / len(standing) for part in list(zip(*standing, strict=True))[1:])
+    if len(standing) == 1:
+        subject, were = f"the {story.metric.name} of the champion", "it was"
+    else:
+        subject, were = f"the mean {story.metric.name} of the {len(standing)} champions", "they were"
     return (
-        f"On what was held out, the {len(standing)} champions have a mean {story.metric.name} of {rounded(audit)}, "
-        f"where they had {rounded(before)} when they were chosen{_seeds(story)}."
+        f"On what was held out, {subject} is {rounded(audit)}; it was {rounded(before)} when {were} "
+        f"chosen{_seeds(story)}."
     )
 
 
@@ -139,7 +143,8 @@ def _facts(story: Story) -> list[tuple[str, str]]:
     facts = [(f"{len(story.kept):,} of {len(story.tries):,}", "attempts kept")]
     facts.append((f"{story.generations:,}", "generations"))
     if story.findings is not None and story.findings.score is not None:
-        facts.insert(0, (f"{story.findings.score:,.3g}", f"{story.metric.name} at the end"))
+        what = story.findings.scored or f"{story.metric.name} at the end"
+        facts.insert(0, (rounded(story.findings.score), what))
     facts.append((f"{len(story.seeds):,}", "lineages"))
     facts.append((f"{len(story.failed):,}", "attempts failed"))
     facts.append((f"{sum(t.screened for t in story.tries):,}", "candidates looked at"))

@@ -189,15 +189,22 @@ class Story:
             counts[min(t.generation + 1, self.generations)] += 1
         return list(accumulate(counts))
 
+    def chosen_on(self, lineage: str, genome: str) -> float | None:
+        """The score that a champion was chosen on: its trial's; where trials have none, when it was first measured. A
+        seed's is its first. None where there is none."""
+        kept = {(t.lineage, t.genome): t for t in self.kept}.get((lineage, genome))
+        if kept is not None and kept.score is not None:
+            return kept.score
+        when = 0 if kept is None else kept.generation + 1
+        return self.measured[when].get(lineage) if when < len(self.measured) else None
+
     @property
     def standing(self) -> list[tuple[str, float, float]]:
         """(lineage, score that it was chosen on, score on what was held out) of the last champions."""
-        chosen = {(t.lineage, t.genome): t.score for t in self.kept}
-        first = self.measured[0] if self.measured else {}
         last = dict(self.audits.keys())
         found = []
         for lineage, digest in last.items():
-            before = chosen[lineage, digest] if (lineage, digest) in chosen else first.get(lineage)
+            before = self.chosen_on(lineage, digest)
             audit = self.audits[lineage, digest]
             if before is not None and audit is not None:
                 found.append((lineage, before, audit))

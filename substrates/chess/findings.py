@@ -42,12 +42,14 @@ def findings_of(record: Record, rungs: Mapping[str, Rung] | None = None) -> Find
         "charts": _ratings(record),
         "pictures": _boards(record),
         "notes": (*_uncounted(record), *_contaminated(record)),
+        "scored": "Elo gained, held out",
     }
     if not gains:
         kept = sum(a.verdict == "keep" for a in record.attempts)
         why = "none was kept" if not kept else f"{kept} were kept, and no audit of a champion counts"
         return Findings(
             f"No evidence of a gain: of {len(record.attempts)} attempts {why}.",
+            score=None if kept else 0.0,  # every champion is its seed
             helped=False,
             **said,
         )

@@ -146,6 +146,30 @@ def test_what_is_told_is_what_was(page: Path) -> None:
     assert set(story.baselines) == {"frozen", "greedy"}
 
 
+def test_what_a_champion_was_chosen_on(page: Path) -> None:
+    """Its trial's score; where trials have none, as in games between engines, what it was first measured at."""
+    read = Story.read(page.parents[1] / "l.git", "run")
+    story = replace(read, measured=[dict.fromkeys(read.seeds, 100.0 + g) for g in range(read.generations)])
+    unscored = replace(story, tries=tuple(replace(t, score=None) for t in story.tries))
+    assert {t.generation for t in story.kept} > {story.generations - 1}
+    for t in story.kept:
+        assert story.chosen_on(t.lineage, t.genome) == t.score
+        measured = t.generation + 1 < story.generations
+        assert unscored.chosen_on(t.lineage, t.genome) == (101.0 + t.generation if measured else None)
+    assert story.chosen_on("a", "its seed") == 100.0
+
+
+def test_the_headline_says_what_the_score_is(page: Path) -> None:
+    ledger = page.parents[1] / "l.git"
+    story = Story.read(ledger, "run")
+    assert story.findings is not None
+    assert f"{story.metric.name} at the end" in page_of(ledger, story)
+    gained = replace(story, findings=replace(story.findings, score=1979.6, scored="Elo gained"))
+    assert "Elo gained" in page_of(ledger, gained)
+    assert "1,980" in page_of(ledger, gained)
+    assert f"{story.metric.name} at the end" not in page_of(ledger, gained)
+
+
 def test_what_models_took_is_told(page: Path) -> None:
     story = Story.read(page.parents[1] / "l.git", "run")
     first, second = story.asked

@@ -50,6 +50,7 @@ def test_a_gain_is_said_with_its_interval_and_pairs() -> None:
     said = f"a beats its seed, by {gain.elo:+.0f} Elo (95 % interval {gain.low:+.0f} to {gain.high:+.0f}) in 200 pairs"
     assert said in found.sentence
     assert found.helped
+    assert (found.score, found.scored) == (gain.elo, "Elo gained, held out")
     assert found.figures == {"gain": gain.elo, "gain_low": gain.low, "gain_high": gain.high}
 
 
@@ -67,7 +68,9 @@ def test_what_the_interval_does_not_show_is_not_claimed() -> None:
     found = findings_of(record(CHILD, DRAWN))
     assert "cannot be shown to beat" in found.sentence
     assert found.helped is False
-    assert findings_of(record(SEED, WON)).sentence.startswith("No evidence")
+    nothing = findings_of(record(SEED, WON))
+    assert nothing.sentence.startswith("No evidence")
+    assert nothing.score == 0.0, "a run that kept nothing gained nothing, beside others of its sweep"
 
 
 def test_ends_slips_ratings_and_who_met_whom_are_told() -> None:
