@@ -27,6 +27,9 @@ OPENINGS = 12
 _MOST, _LEAST, _PLIES = 120, 40, 80
 """Positions at most and at least, and of one game: from an opening to deep in an ending."""
 
+_LIFE = 4
+"""Times what looking may take that a program lives: one that stalls takes so much of its own contest, and no more."""
+
 _NODES = 1 << 24
 """More than that in the time of a move are none."""
 
@@ -48,9 +51,9 @@ def same(child: Contestant, parent: Contestant, bench: Bench, openings: Sequence
     if count < _LEAST:
         return ""
     try:
-        with _seated(bench, 20 * seconds, parent) as (player,):
+        with _seated(bench, _LIFE * seconds, parent) as (player,):
             fixed = Limit(nodes=_nodes(player, f"fen {openings[0]}", move, seconds), patience=seconds)
-        with _seated(bench, 20 * seconds, child, parent) as (new, old):
+        with _seated(bench, _LIFE * seconds, child, parent) as (new, old):
             told, by_nodes = list[str](), list[tuple[Reply, Reply]]()
             for position, one, other in _games(new, old, openings, fixed, count):
                 if replace(one, seconds=0.0) != replace(other, seconds=0.0):

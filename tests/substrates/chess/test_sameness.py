@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import chess
 import pytest
@@ -11,9 +13,10 @@ pytest.importorskip("evalica", reason="pip install -e '.[chess]'")
 
 from chess_players import PlainBench, argv_of, engine
 
+from evolve.substrate import Limits
 from substrates.chess.engine import Contestant
 from substrates.chess.sameness import _differs_in_time, same
-from substrates.chess.uci import Info, Limit, Reply
+from substrates.chess.uci import Info, Limit, Reply, Talk
 
 OPENINGS = [chess.STARTING_FEN] * 12
 MOVE = 0.03  # seconds, some more than the engines below take
@@ -67,6 +70,20 @@ def test_an_engine_that_plays_otherwise_needs_games(child: str, alike: bool) -> 
 def test_a_parent_without_legal_moves_is_met_in_games() -> None:
     odd = seat(searcher(shuffle="e1e2 e1e2 e1e2 e1e2"))
     assert same(odd, odd, PlainBench(), OPENINGS, LOOK) == ""  # type: ignore[arg-type]
+
+
+def test_a_program_that_stalls_is_given_a_few_times_what_looking_takes() -> None:
+    class Watched(PlainBench):
+        lives: list[float]
+
+        def start(self, argv: Sequence[str], limits: Limits, **more: Any) -> Talk:
+            self.lives = [*getattr(self, "lives", []), limits.seconds]
+            return super().start(argv, limits, **more)
+
+    bench = Watched()
+    same(seat(searcher(score="6")), seat(PARENT), bench, OPENINGS, LOOK)  # type: ignore[arg-type]
+    assert bench.lives
+    assert max(bench.lives) <= 4 * LOOK
 
 
 def test_too_few_positions_tell_nothing() -> None:
